@@ -1,0 +1,66 @@
+// Package core holds the verbs: what Stevedore does, one file each, the same on every front end. A verb takes a request
+// struct and an [Env], which is everything a shell supplies; it opens no file, no socket and no clock of its own.
+package core
+
+import (
+	"context"
+	"io"
+
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/stevedore-oci/stevedore/core/clock"
+	"github.com/stevedore-oci/stevedore/core/content"
+	"github.com/stevedore-oci/stevedore/core/errs"
+	"github.com/stevedore-oci/stevedore/core/event"
+	"github.com/stevedore-oci/stevedore/core/ref"
+)
+
+// Env is what a shell supplies to a verb. The zero Env can open nothing; a field that is nil is a thing this host cannot
+// do, and the verb says so with kind unsupported.
+type Env struct {
+	// Source opens the endpoint of a reference for reading; the caller closes it.
+	Source func(ctx context.Context, r ref.Reference) (content.Source, error)
+	// File opens a file named by the user; "-" is standard input. The caller closes it.
+	File func(ctx context.Context, name string) (io.ReadCloser, error)
+	// Output opens where bytes go. The name is a suggestion for a file ("" for the main output). The verb closes it.
+	Output func(ctx context.Context, name string) (io.WriteCloser, error)
+	// Event is told what happens; it must be safe for concurrent use and must not block for long.
+	Event func(event.Event)
+	// Clock is the only way to wait or to ask for the time.
+	Clock clock.Clock
+	// Yield is called at least once per 64 KiB of content read, for hosts that never preempt. Nil natively.
+	Yield func()
+	// Jobs is how many blobs are read at once; 0 means 4.
+	Jobs int
+	// Platform is chosen from an index when the request names none; the zero value means linux/amd64.
+	Platform v1.Platform
+}
+
+func (e *Env) open(ctx context.Context, typed string) (content.Source, ref.Reference, error) {
+	r, err := ref.Parse(typed)
+	if err != nil {
+		return nil, r, err
+	}
+	if e.Source == nil {
+		return nil, r, errs.New(errs.Unsupported, typed, "this host opens no images")
+	}
+	src, err := e.Source(ctx, r)
+	if err != nil {
+		return nil, r, subject(typed, err)
+	}
+	return src, r, nil
+}
+
+func (e *Env) emit(ev event.Event) {
+	if e.Event != nil {
+		e.Event(ev)
+	}
+}
+
+// subject puts the reference before an error that does not start with it already.
+func subject(typed string, err error) error {
+	if e, ok := err.(*errs.Error); ok && e.Subject == typed {
+		return err
+	}
+	return errs.Wrap(typed, err)
+}

@@ -1,0 +1,150 @@
+// Package ref is the grammar of references: docker://host/repository[:tag][@digest], and scheme:path[:tag][@digest] for
+// everything on a file system.
+package ref
+
+import (
+	"strings"
+
+	"github.com/stevedore-oci/stevedore/core/errs"
+	"github.com/stevedore-oci/stevedore/core/oci"
+)
+
+// The schemes.
+const (
+	Docker        = "docker"
+	OCI           = "oci"
+	OCIArchive    = "oci-archive"
+	DockerArchive = "docker-archive"
+	Dir           = "dir"
+	Static        = "static"
+	Mem           = "mem"
+)
+
+// Reference names an image on an endpoint.
+type Reference struct {
+	Typed  string // as it was given; this is what output and errors echo
+	Scheme string
+	// Host and Repository are set for docker only. Host is as the API is reached: docker.io is registry-1.docker.io there.
+	Host, Repository string
+	// Path is set for every other scheme, as typed: relative, absolute, or with a drive letter; "-" is standard input.
+	Path   string
+	Tag    string // docker: a tag; oci: the annotation org.opencontainers.image.ref.name; docker-archive: name[:tag]
+	Digest string // wins over Tag
+	// Position is the place of an image in an archive, counted from 0 (docker-archive:path:@1), or -1.
+	Position int
+}
+
+// String returns what was typed.
+func (r Reference) String() string { return r.Typed }
+
+// Ident is what [content.Source.Manifest] takes: the digest, else the tag, else "".
+func (r Reference) Ident() string {
+	if r.Digest != "" {
+		return r.Digest
+	}
+	return r.Tag
+}
+
+// Parse reads a reference. A bare name, as in "alpine:3.20", means docker://. Errors are of kind input, with the reference
+// as subject.
+func Parse(s string) (Reference, error) {
+	r := Reference{Typed: s, Position: -1}
+	if s == "" {
+		return r, errs.New(errs.Input, "", "the reference is empty").Hinted("for example alpine:3.20 or oci:./layout:latest")
+	}
+	scheme, rest, ok := strings.Cut(s, ":")
+	switch {
+	case ok && scheme == Docker:
+		if !strings.HasPrefix(rest, "//") {
+			return r, errs.New(errs.Input, s, "docker references are written docker://name")
+		}
+		r.Scheme = Docker
+		return r, parseName(&r, rest[2:])
+	case ok && fileScheme(scheme):
+		r.Scheme = scheme
+		return r, parsePath(&r, rest)
+	}
+	if ok && strings.HasPrefix(rest, "//") {
+		return r, errs.New(errs.Input, s, "has the unknown transport %q", scheme).
+			Hinted("known are docker://, oci:, oci-archive:, docker-archive:, dir:, static: and mem:")
+	}
+	r.Scheme = Docker
+	return r, parseName(&r, s)
+}
+
+func fileScheme(s string) bool {
+	switch s {
+	case OCI, OCIArchive, DockerArchive, Dir, Static, Mem:
+		return true
+	}
+	return false
+}
+
+// parsePath reads path[:tag][@digest]. A colon is the tag's only when what follows has no separator, so that C:\x, and
+// a/b:c/d, stay paths.
+func parsePath(r *Reference, s string) error {
+	if at := strings.LastIndex(s, "@"); at >= 0 && strings.Contains(s[at:], ":") && !strings.ContainsAny(s[at:], `/\`) {
+		r.Digest, s = s[at+1:], s[:at]
+		if err := oci.CheckDigest(r.Digest); err != nil {
+			return errs.Wrap(r.Typed, err)
+		}
+	}
+	switch r.Scheme {
+	case Dir, Static:
+		r.Path = s
+	case DockerArchive:
+		parseDockerArchive(r, s)
+	default:
+		r.Path, r.Tag = cutTag(s)
+	}
+	if r.Path == "" {
+		return errs.New(errs.Input, r.Typed, "names no path")
+	}
+	if strings.ContainsRune(s, 0) {
+		return errs.New(errs.Input, r.Typed, "has a NUL in its path")
+	}
+	if r.Scheme == DockerArchive && strings.HasPrefix(r.Tag, "@") {
+		return parsePosition(r)
+	}
+	return nil
+}
+
+// cutTag splits at the last colon unless a separator follows it, as it does after a drive letter.
+func cutTag(s string) (path, tag string) {
+	i := strings.LastIndexByte(s, ':')
+	if i < 0 || strings.ContainsAny(s[i:], `/\`) {
+		return s, ""
+	}
+	return s[:i], s[i+1:]
+}
+
+// parseDockerArchive splits path[:name[:tag]]: the first colon ends the path, unless it is a drive letter's.
+func parseDockerArchive(r *Reference, s string) {
+	from := 0
+	if len(s) > 2 && isLetter(s[0]) && s[1] == ':' && (s[2] == '\\' || s[2] == '/') {
+		from = 2
+	}
+	if i := strings.IndexByte(s[from:], ':'); i >= 0 {
+		r.Path, r.Tag = s[:from+i], s[from+i+1:]
+		return
+	}
+	r.Path = s
+}
+
+func parsePosition(r *Reference) error {
+	n := 0
+	digits := r.Tag[1:]
+	if digits == "" || len(digits) > 6 {
+		return errs.New(errs.Input, r.Typed, "%q is not a position in an archive", r.Tag)
+	}
+	for _, c := range digits {
+		if c < '0' || c > '9' {
+			return errs.New(errs.Input, r.Typed, "%q is not a position in an archive", r.Tag)
+		}
+		n = n*10 + int(c-'0')
+	}
+	r.Position = n
+	return nil
+}
+
+func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }

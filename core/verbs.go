@@ -1,0 +1,18 @@
+package core
+
+// Verbs is the one list of verbs, in the order help shows them.
+var Verbs = verbs()
+
+func verbs() []Verb {
+	return []Verb{
+		Define("version", "Tell which build this is and what it can do", Version),
+	}
+}
+
+func names() []string {
+	out := make([]string, 0, len(verbs()))
+	for _, v := range verbs() {
+		out = append(out, v.Name)
+	}
+	return out
+}

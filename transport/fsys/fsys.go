@@ -1,0 +1,69 @@
+// Package fsys is the small file system that transports read and write: random access to files, rooted directories, and
+// nothing that a browser or a WASI host could not give.
+package fsys
+
+import (
+	"context"
+	"io"
+	"io/fs"
+)
+
+// Host opens what a user names: a path in the form of the platform, relative or absolute. Errors wrap fs.ErrNotExist,
+// fs.ErrPermission or fs.ErrInvalid.
+type Host interface {
+	// OpenFile opens a regular file for reading. Reads fail once ctx has ended, where the platform can.
+	OpenFile(ctx context.Context, path string) (File, error)
+	// OpenDir opens a directory as the root of everything reached through it.
+	OpenDir(ctx context.Context, path string) (Dir, error)
+}
+
+// File is a file opened for reading, safe for concurrent use. The opener closes it.
+type File interface {
+	io.ReaderAt
+	io.Closer
+	Size() int64 // bytes, when it was opened
+}
+
+// Entry is one name in a directory.
+type Entry struct {
+	Name string // one component
+	Dir  bool
+	Size int64 // bytes, 0 for a directory
+}
+
+// Dir is a directory that cannot be left: names are slash-separated, relative and satisfy [fs.ValidPath], and a symbolic
+// link that leads out of the directory is an error.
+type Dir interface {
+	Open(ctx context.Context, name string) (File, error)
+	// List returns the entries of a directory ("." for the root itself) sorted by name.
+	List(ctx context.Context, name string) ([]Entry, error)
+	io.Closer
+}
+
+// WritableDir is a Dir that can be changed.
+type WritableDir interface {
+	Dir
+	// Append opens a file for writing at its end, making it and its directories when they do not exist.
+	Append(ctx context.Context, name string) (Writer, error)
+	// Rename replaces newname atomically, making its directories.
+	Rename(ctx context.Context, oldname, newname string) error
+	// Remove deletes a file; one that does not exist is no error.
+	Remove(ctx context.Context, name string) error
+}
+
+// Writer is a file opened for appending.
+type Writer interface {
+	io.Writer
+	Size() int64 // bytes, with what was there before
+	// Sync returns when what was written is on stable storage, where the platform can.
+	Sync() error
+	io.Closer
+}
+
+// CheckName says whether name may be used in a Dir.
+func CheckName(op, name string) error {
+	if !fs.ValidPath(name) {
+		return &fs.PathError{Op: op, Path: name, Err: fs.ErrInvalid}
+	}
+	return nil
+}

@@ -1,0 +1,25 @@
+// Package auth answers a registry's authentication challenges and keeps credentials with the registry they are for.
+package auth
+
+import "context"
+
+// Credential is what a user has for one registry. The zero value means anonymous.
+type Credential struct {
+	Username string
+	Password string
+	// IdentityToken is an OAuth2 refresh token; RegistryToken is a bearer token that is sent as it is.
+	IdentityToken string
+	RegistryToken string
+}
+
+// Keychain finds the credential for a registry, named by host[:port] as in a reference ("docker.io" for Docker Hub). It
+// returns the zero Credential where there is none, and an error only where the user has to act.
+type Keychain interface {
+	Credential(ctx context.Context, registry string) (Credential, error)
+}
+
+// Static is a Keychain with the same credential for every registry it is asked about.
+type Static Credential
+
+// Credential returns s.
+func (s Static) Credential(context.Context, string) (Credential, error) { return Credential(s), nil }

@@ -1,0 +1,138 @@
+// Package frame is the wire format between the reactor and its host (docs/ABI.md): a 4-byte little-endian header length,
+// a JSON header, then raw bytes. Both the guest and the Go host use it; it imports the standard library only.
+package frame
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+)
+
+// ABI is the version of the contract that stevedore_abi returns.
+const ABI = 1
+
+// MaxPayload is how many raw bytes one frame carries at most.
+const MaxPayload = 64 << 10
+
+// MaxHeader bounds a header in bytes; one item or result of a verb has to fit.
+const MaxHeader = 16 << 20
+
+// Type names a frame.
+type Type string
+
+// Frames of the guest.
+const (
+	Hello      Type = "hello" // both ways
+	Fetch      Type = "fetch"
+	Read       Type = "read"
+	Write      Type = "write"
+	Close      Type = "close"
+	Timer      Type = "timer"
+	Open       Type = "open"
+	Pread      Type = "pread"
+	Credential Type = "credential" // both ways
+	Event      Type = "event"
+	Item       Type = "item"
+	Output     Type = "output"
+	Result     Type = "result"
+	Error      Type = "error"
+)
+
+// Frames of the host.
+const (
+	Call     Type = "call"
+	Cancel   Type = "cancel"
+	Response Type = "response"
+	Fault    Type = "fault"
+	Body     Type = "body"
+	Ready    Type = "ready"
+	Fired    Type = "fired"
+	Opened   Type = "opened"
+	Data     Type = "data"
+)
+
+// Header is the JSON of every frame; each type uses the fields that docs/ABI.md lists for it.
+type Header struct {
+	Type Type   `json:"type"`
+	Call uint32 `json:"call,omitempty"` // the verb call it belongs to
+	ID   uint32 `json:"id,omitempty"`   // a fetch, timer, open or credential, numbered by the guest from 1
+
+	ABI          int      `json:"abi,omitempty"`          // hello
+	Verbs        []string `json:"verbs,omitempty"`        // hello of the guest
+	Version      string   `json:"version,omitempty"`      // hello of the guest
+	Platform     string   `json:"platform,omitempty"`     // hello of the host: os/arch[/variant]
+	Upload       string   `json:"upload,omitempty"`       // hello of the host: stream, sized or blob
+	Capabilities []string `json:"capabilities,omitempty"` // hello of the host
+	PlainHTTP    []string `json:"plainHttp,omitempty"`    // hello of the host: registries (host:port) reached without TLS
+
+	Method   string      `json:"method,omitempty"`   // fetch
+	URL      string      `json:"url,omitempty"`      // fetch, response (after redirects)
+	Header   [][2]string `json:"header,omitempty"`   // fetch, response
+	Redirect string      `json:"redirect,omitempty"` // fetch: follow or manual
+	Body     *BodyInfo   `json:"body,omitempty"`     // fetch with a body
+	Status   int         `json:"status,omitempty"`   // response
+
+	Max int   `json:"max,omitempty"` // read: send up to so many bytes; pread: n
+	Off int64 `json:"off,omitempty"` // pread
+	EOF bool  `json:"eof,omitempty"` // body, write, data, output: the last of it
+
+	MS int64 `json:"ms,omitempty"` // timer
+
+	Name    string  `json:"name,omitempty"`    // open, output
+	Kind    string  `json:"kind,omitempty"`    // fault and error: the kind; opened: file or dir
+	Size    int64   `json:"size,omitempty"`    // opened file, bytes
+	Entries []Entry `json:"entries,omitempty"` // opened dir
+	Text    string  `json:"text,omitempty"`    // fault, error
+	Hint    string  `json:"hint,omitempty"`    // error
+
+	Registry string `json:"registry,omitempty"` // credential of the guest
+	Username string `json:"username,omitempty"` // credential of the host
+	Password string `json:"password,omitempty"`
+	Token    string `json:"token,omitempty"`
+
+	Verb    string          `json:"verb,omitempty"`    // call
+	Request json.RawMessage `json:"request,omitempty"` // call
+	Value   json.RawMessage `json:"value,omitempty"`   // event, item, result
+	Stream  uint32          `json:"stream,omitempty"`  // output and its ready
+}
+
+// BodyInfo announces the body of a fetch.
+type BodyInfo struct {
+	Kind string `json:"kind"` // bytes: one write frame holds all of it; stream: write frames follow
+	Len  int64  `json:"len"`  // bytes, -1 where not known
+}
+
+// Entry is one name in an opened directory.
+type Entry struct {
+	Name string `json:"name"`
+	Dir  bool   `json:"dir,omitempty"`
+	Size int64  `json:"size,omitempty"`
+}
+
+// Encode returns one frame.
+func Encode(h *Header, payload []byte) ([]byte, error) {
+	head, err := json.Marshal(h)
+	if err != nil {
+		return nil, err
+	}
+	b := make([]byte, 4, 4+len(head)+len(payload))
+	binary.LittleEndian.PutUint32(b, uint32(len(head)))
+	b = append(b, head...)
+	return append(b, payload...), nil
+}
+
+// Decode splits a frame; the payload is part of b. It fails for what is no frame and never panics.
+func Decode(b []byte) (*Header, []byte, error) {
+	if len(b) < 4 {
+		return nil, nil, fmt.Errorf("frame of %d bytes has no header length", len(b))
+	}
+	n := uint64(binary.LittleEndian.Uint32(b))
+	if n > MaxHeader || n > uint64(len(b)-4) {
+		return nil, nil, fmt.Errorf("frame of %d bytes says its header has %d", len(b), n)
+	}
+	h := new(Header)
+	if err := json.Unmarshal(b[4:4+n], h); err != nil {
+		return nil, nil, fmt.Errorf("frame header: %w", err)
+	}
+	return h, b[4+n:], nil
+}
