@@ -5,6 +5,8 @@ var Verbs = verbs()
 
 func verbs() []Verb {
 	return []Verb{
+		DefineList("files", "List the files of an image, merged or layer by layer", Files),
+		Define("cat", "Write one file of an image", Cat),
 		Define("version", "Tell which build this is and what it can do", Version),
 	}
 }

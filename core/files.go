@@ -1,0 +1,136 @@
+package core
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"iter"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/stevedore-oci/stevedore/core/layer"
+)
+
+// FilesIn is the request of files.
+type FilesIn struct {
+	Ref      string   `json:"ref" arg:"REF" help:"image reference"`
+	Globs    []string `json:"globs,omitempty" arg:"[GLOB...]" help:"only paths that match; ** crosses folders, a pattern without / matches base names, a folder's path stands for all that is in it"`
+	Platform string   `json:"platform,omitempty" help:"os/arch[/variant] to choose from an index"`
+	Layer    *int     `json:"layer,omitempty" help:"one layer as it is, counted from 0, with its whiteouts"`
+}
+
+// FileItem is one path of an image, or with layer one entry of that layer.
+type FileItem struct {
+	Path       string   `json:"path" help:"absolute; bytes that are not UTF-8 are replaced by U+FFFD"`
+	PathBase64 string   `json:"pathBase64,omitempty" help:"the exact bytes of a path that is not UTF-8"`
+	Type       string   `json:"type" enum:"file,dir,symlink,hardlink,char,block,fifo,whiteout,opaque" help:"hardlink, whiteout and opaque occur in a single layer; hardlink also where the target does not exist"`
+	Mode       string   `json:"mode" help:"permission, set-ID and sticky bits in octal, four digits"`
+	UID        int      `json:"uid"`
+	GID        int      `json:"gid"`
+	Size       int64    `json:"size" help:"bytes of content"`
+	MTime      string   `json:"mtime" help:"RFC 3339, UTC"`
+	LinkTarget string   `json:"linkTarget,omitempty" help:"text of a symbolic link, target of a hard link"`
+	HardlinkOf string   `json:"hardlinkOf,omitempty" help:"first path of the same file"`
+	Xattrs     []string `json:"xattrs" help:"names of extended attributes"`
+	DevMajor   *int64   `json:"devMajor,omitempty"`
+	DevMinor   *int64   `json:"devMinor,omitempty"`
+	Layer      int      `json:"layer" help:"layer that the path or its last change came from, counted from 0"`
+}
+
+// Files yields the merged file system of an image: a folder before what is in it, siblings in the order of their bytes.
+// With Layer it yields one layer's entries in the order of the archive. The sequence ends with an error or without.
+func Files(ctx context.Context, env *Env, in FilesIn) iter.Seq2[FileItem, error] {
+	return func(yield func(FileItem, error) bool) {
+		if err := files(ctx, env, in, func(it FileItem) bool { return yield(it, nil) }); err != nil {
+			yield(FileItem{}, err)
+		}
+	}
+}
+
+func files(ctx context.Context, env *Env, in FilesIn, yield func(FileItem) bool) error {
+	match, err := globs(in.Globs)
+	if err != nil {
+		return err
+	}
+	fsys, err := env.filesystem(ctx, in.Ref, in.Platform)
+	if err != nil {
+		return err
+	}
+	defer fsys.Close()
+	if in.Layer != nil {
+		return layerFiles(ctx, fsys, *in.Layer, match, yield)
+	}
+	view, err := fsys.view(ctx)
+	if err != nil {
+		return err
+	}
+	view.Walk(func(n layer.Name) bool {
+		if ctx.Err() != nil {
+			return false
+		}
+		if env.Yield != nil {
+			env.Yield()
+		}
+		return !match(n.Path) || yield(nameItem(n))
+	})
+	return ctx.Err()
+}
+
+// errStop ends reading a layer when nobody wants more of it.
+type errStop struct{}
+
+func (errStop) Error() string { return "stopped" }
+
+func layerFiles(ctx context.Context, fsys *filesystem, i int, match func(string) bool, yield func(FileItem) bool) error {
+	err := fsys.each(ctx, i, func(e layer.Entry) error {
+		if match("/"+e.Path) && !yield(entryItem(e, i)) {
+			return errStop{}
+		}
+		return nil
+	})
+	if _, stopped := err.(errStop); stopped {
+		return nil
+	}
+	return err
+}
+
+func nameItem(n layer.Name) FileItem {
+	i := n.Inode
+	it := item(n.Path, i.Type, i.Mode, i.UID, i.GID, i.Size, i.MTime(), i.Xattrs, n.Layer)
+	it.LinkTarget, it.HardlinkOf = i.Link, n.First
+	if i.Dev != nil {
+		it.DevMajor, it.DevMinor = &i.Dev[0], &i.Dev[1]
+	}
+	if i.Type == layer.Hardlink {
+		it.LinkTarget = "/" + i.Link
+	}
+	return it
+}
+
+func entryItem(e layer.Entry, i int) FileItem {
+	it := item("/"+e.Path, e.Type, e.Mode, e.UID, e.GID, e.Size, e.MTime, e.Xattrs, i)
+	it.LinkTarget = e.Link
+	if e.Type == layer.Hardlink {
+		it.LinkTarget = "/" + e.Link
+	}
+	if e.Type == layer.Char || e.Type == layer.Block {
+		it.DevMajor, it.DevMinor = &e.DevMajor, &e.DevMinor
+	}
+	return it
+}
+
+func item(path string, t layer.Type, mode uint16, uid, gid int, size int64, mtime time.Time, xattrs []string, from int) FileItem {
+	it := FileItem{
+		Path: path, Type: string(t), Mode: fmt.Sprintf("%04o", mode), UID: uid, GID: gid, Size: size,
+		MTime: mtime.UTC().Format(time.RFC3339Nano), Xattrs: xattrs, Layer: from,
+	}
+	if it.Xattrs == nil {
+		it.Xattrs = []string{}
+	}
+	if !utf8.ValidString(path) {
+		it.PathBase64 = base64.StdEncoding.EncodeToString([]byte(path))
+		it.Path = strings.ToValidUTF8(path, "\uFFFD")
+	}
+	return it
+}
