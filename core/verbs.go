@@ -5,6 +5,9 @@ var Verbs = verbs()
 
 func verbs() []Verb {
 	return []Verb{
+		Define("inspect", "Say what an image, index or artifact is", Inspect),
+		Define("digest", "Tell the digest of an image or a file", Digest),
+		DefineList("tags", "List the tags of a repository", Tags),
 		DefineList("files", "List the files of an image, merged or layer by layer", Files),
 		Define("cat", "Write one file of an image", Cat),
 		Define("version", "Tell which build this is and what it can do", Version),
