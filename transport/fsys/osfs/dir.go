@@ -1,0 +1,133 @@
+package osfs
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+
+	"github.com/stevedore-oci/stevedore/transport/fsys"
+)
+
+// Dir is a rooted directory, a [fsys.WritableDir]. New files have mode 0666 and directories 0777, before the umask.
+type Dir struct{ root *os.Root }
+
+// Open opens a regular file below the root.
+func (d *Dir) Open(_ context.Context, name string) (fsys.File, error) {
+	if err := fsys.CheckName("open", name); err != nil {
+		return nil, err
+	}
+	if err := regular(d.root.Stat(name)); err != nil {
+		return nil, at("open", name, err)
+	}
+	return open(d.root.Open(name))
+}
+
+// List reads a directory. An entry that is neither a file nor a directory once links are followed, or whose link leads
+// out of the root, is left out.
+func (d *Dir) List(ctx context.Context, name string) ([]fsys.Entry, error) {
+	if err := fsys.CheckName("list", name); err != nil {
+		return nil, err
+	}
+	f, err := d.root.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	names, err := f.ReadDir(-1)
+	if err != nil {
+		return nil, at("list", name, err)
+	}
+	out := make([]fsys.Entry, 0, len(names))
+	for _, n := range names {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		info, err := d.root.Stat(path.Join(name, n.Name()))
+		switch {
+		case err != nil:
+			continue
+		case info.IsDir():
+			out = append(out, fsys.Entry{Name: n.Name(), Dir: true})
+		case info.Mode().IsRegular():
+			out = append(out, fsys.Entry{Name: n.Name(), Size: info.Size()})
+		}
+	}
+	slices.SortFunc(out, func(a, b fsys.Entry) int { return cmp.Compare(a.Name, b.Name) })
+	return out, nil
+}
+
+// Append opens a file for writing at its end.
+func (d *Dir) Append(_ context.Context, name string) (fsys.Writer, error) {
+	if err := d.parents("append", name); err != nil {
+		return nil, err
+	}
+	f, err := d.root.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o666)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err := regular(info, err); err != nil {
+		_ = f.Close()
+		return nil, at("append", name, err)
+	}
+	return &writer{f, info.Size()}, nil
+}
+
+// Rename replaces newname by oldname.
+func (d *Dir) Rename(_ context.Context, oldname, newname string) error {
+	if err := fsys.CheckName("rename", oldname); err != nil {
+		return err
+	}
+	if err := d.parents("rename", newname); err != nil {
+		return err
+	}
+	return d.root.Rename(oldname, newname)
+}
+
+// Remove deletes a file.
+func (d *Dir) Remove(_ context.Context, name string) error {
+	if err := fsys.CheckName("remove", name); err != nil {
+		return err
+	}
+	if err := d.root.Remove(name); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// Close releases the root; files opened through it stay open.
+func (d *Dir) Close() error { return d.root.Close() }
+
+// parents makes the directories that name is in.
+func (d *Dir) parents(op, name string) error {
+	if err := fsys.CheckName(op, name); err != nil {
+		return err
+	}
+	dir := path.Dir(name)
+	if dir == "." {
+		return nil
+	}
+	return d.root.MkdirAll(dir, 0o777)
+}
+
+// writer counts; *os.File is not embedded because its other methods would write past the count.
+type writer struct {
+	f    *os.File
+	size int64
+}
+
+func (w *writer) Write(p []byte) (int, error) {
+	n, err := w.f.Write(p)
+	w.size += int64(n)
+	return n, err
+}
+
+func (w *writer) Size() int64 { return w.size }
+
+func (w *writer) Sync() error { return w.f.Sync() }
+
+func (w *writer) Close() error { return w.f.Close() }

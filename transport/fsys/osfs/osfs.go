@@ -1,0 +1,92 @@
+// Package osfs is the file system of the operating system: a [fsys.Host] for the paths a user names, and rooted
+// directories over [os.Root]. It builds on every platform, WASI preview 1 included.
+package osfs
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+
+	"github.com/stevedore-oci/stevedore/transport/fsys"
+)
+
+// Host opens paths as the process sees them. The zero value is ready.
+type Host struct{}
+
+// OpenFile opens a regular file. For a directory, a pipe or a device the error wraps fs.ErrInvalid: those cannot be
+// read at an offset, or not twice.
+func (Host) OpenFile(_ context.Context, path string) (fsys.File, error) {
+	// Stat comes first because opening a pipe waits for its writer.
+	if err := regular(os.Stat(path)); err != nil {
+		return nil, at("open", path, err)
+	}
+	return open(os.Open(path))
+}
+
+// OpenDir opens a directory; symbolic links on the way to it are followed, those below it must stay in it.
+func (Host) OpenDir(_ context.Context, path string) (fsys.Dir, error) {
+	return OpenRoot(path)
+}
+
+// OpenRoot opens an existing directory for reading and writing.
+func OpenRoot(path string) (*Dir, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.IsDir() {
+		return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrInvalid}
+	}
+	root, err := os.OpenRoot(path)
+	if err != nil {
+		return nil, err
+	}
+	return &Dir{root}, nil
+}
+
+// Create opens a directory for reading and writing, making it and its parents when they do not exist.
+func Create(path string) (*Dir, error) {
+	if err := os.MkdirAll(path, 0o777); err != nil {
+		return nil, err
+	}
+	return OpenRoot(path)
+}
+
+// regular accepts regular files only.
+func regular(info fs.FileInfo, err error) error {
+	if err == nil && !info.Mode().IsRegular() {
+		return fs.ErrInvalid
+	}
+	return err
+}
+
+// at names the operation and the path in an error that does not.
+func at(op, path string, err error) error {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		return err
+	}
+	return &fs.PathError{Op: op, Path: path, Err: err}
+}
+
+// file is an open regular file.
+type file struct {
+	*os.File
+	size int64
+}
+
+func (f file) Size() int64 { return f.size }
+
+// open checks what was opened once more, since a name can change between the look and the opening.
+func open(f *os.File, err error) (fsys.File, error) {
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err := regular(info, err); err != nil {
+		_ = f.Close()
+		return nil, at("open", f.Name(), err)
+	}
+	return file{f, info.Size()}, nil
+}

@@ -1,0 +1,106 @@
+package fsys
+
+import "context"
+
+// step is how many bytes are read or written between two yields.
+const step = 64 << 10
+
+// YieldingHost calls yield after every 64 KiB at most that is read from what h opens: hosts that never preempt (a
+// reactor, a browser) get their turn there. With a nil yield it is h.
+func YieldingHost(h Host, yield func()) Host {
+	if h == nil || yield == nil {
+		return h
+	}
+	return yieldHost{h, yield}
+}
+
+// YieldingDir is YieldingHost for a directory that is also written to.
+func YieldingDir(d WritableDir, yield func()) WritableDir {
+	if d == nil || yield == nil {
+		return d
+	}
+	return yieldWritable{d, yieldDir{d, yield}}
+}
+
+type yieldHost struct {
+	Host
+	yield func()
+}
+
+func (h yieldHost) OpenFile(ctx context.Context, path string) (File, error) {
+	return yieldFileOf(h.yield)(h.Host.OpenFile(ctx, path))
+}
+
+func (h yieldHost) OpenDir(ctx context.Context, path string) (Dir, error) {
+	d, err := h.Host.OpenDir(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	return yieldDir{d, h.yield}, nil
+}
+
+type yieldDir struct {
+	Dir
+	yield func()
+}
+
+func (d yieldDir) Open(ctx context.Context, name string) (File, error) {
+	return yieldFileOf(d.yield)(d.Dir.Open(ctx, name))
+}
+
+type yieldWritable struct {
+	WritableDir
+	read yieldDir
+}
+
+func (d yieldWritable) Open(ctx context.Context, name string) (File, error) {
+	return d.read.Open(ctx, name)
+}
+
+func (d yieldWritable) Append(ctx context.Context, name string) (Writer, error) {
+	w, err := d.WritableDir.Append(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return yieldWriter{w, d.read.yield}, nil
+}
+
+func yieldFileOf(yield func()) func(File, error) (File, error) {
+	return func(f File, err error) (File, error) {
+		if err != nil {
+			return nil, err
+		}
+		return yieldFile{f, yield}, nil
+	}
+}
+
+type yieldFile struct {
+	File
+	yield func()
+}
+
+func (f yieldFile) ReadAt(p []byte, off int64) (int, error) {
+	return inSteps(p, f.yield, func(p []byte, done int) (int, error) { return f.File.ReadAt(p, off+int64(done)) })
+}
+
+type yieldWriter struct {
+	Writer
+	yield func()
+}
+
+func (w yieldWriter) Write(p []byte) (int, error) {
+	return inSteps(p, w.yield, func(p []byte, _ int) (int, error) { return w.Writer.Write(p) })
+}
+
+// inSteps does an operation on p in parts of at most step bytes and yields after each.
+func inSteps(p []byte, yield func(), do func(p []byte, done int) (int, error)) (int, error) {
+	done := 0
+	for {
+		n, err := do(p[done:min(done+step, len(p))], done)
+		done += n
+		yield()
+		if err != nil || done == len(p) {
+			return done, err
+		}
+	}
+}
