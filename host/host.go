@@ -1,0 +1,162 @@
+// Package host runs the Stevedore reactor (stevedore.wasm) inside a Go program with wazero: no cgo, no sockets, no files
+// but what the caller gives. A program that would rather link the library imports core and transport instead.
+package host
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
+
+	"github.com/stevedore-oci/stevedore/fetchshim"
+)
+
+// Options is what the reactor may reach. The zero value runs verbs that need nothing.
+type Options struct {
+	// Fetcher sends the reactor's HTTP requests; nil refuses them.
+	Fetcher fetchshim.Fetcher
+	// Allow is asked before each request, redirects apart (those are the Fetcher's); an error refuses it.
+	Allow func(method, url string) error
+	// Credential is asked for the user of a registry; nil, or zero fields, means anonymous.
+	Credential func(ctx context.Context, registry string) (Credential, error)
+	// Dirs makes directories of the machine readable at paths of the guest: {"/images": "/srv/images"}.
+	Dirs map[string]string
+	// Inputs are files by the name that a request uses for them, for content that is in no directory.
+	Inputs map[string]Input
+	// Platform is the default platform, os/arch[/variant]; "" means linux/amd64.
+	Platform string
+	// PlainHTTP are the registries (host[:port]) reached without TLS, besides those on the loopback.
+	PlainHTTP []string
+	// CacheDir keeps the compiled module between runs of the program; "" keeps it in memory only.
+	CacheDir string
+	// MemoryLimit bounds the memory of one call in bytes; 0 means 512 MiB.
+	MemoryLimit int64
+	// HardKill stops a call in the middle of a step when its context ends, not only between two. It costs speed: every
+	// loop of the module is checked.
+	HardKill bool
+}
+
+// Credential is what a user has for one registry.
+type Credential struct{ Username, Password, Token string }
+
+// Input is a file that the caller has open; it must allow concurrent reads while a call runs.
+type Input interface {
+	io.ReaderAt
+	Size() int64 // bytes
+}
+
+// Error is the error of a verb, with the kind and hint that the command line would show.
+type Error struct {
+	Kind    string
+	Message string
+	Hint    string
+}
+
+// Error returns the message.
+func (e *Error) Error() string { return e.Message }
+
+// Host is a compiled reactor. It is safe for concurrent use; each call gets an instance of its own.
+type Host struct {
+	o       Options
+	runtime wazero.Runtime
+	module  wazero.CompiledModule
+	cache   wazero.CompilationCache
+}
+
+const pageSize = 64 << 10
+
+// New compiles the reactor. The caller closes the Host.
+func New(ctx context.Context, wasm []byte, o Options) (*Host, error) {
+	limit := o.MemoryLimit
+	if limit == 0 {
+		limit = 512 << 20
+	}
+	h := &Host{o: o}
+	conf := wazero.NewRuntimeConfig().WithMemoryLimitPages(uint32(limit / pageSize)).WithCloseOnContextDone(o.HardKill)
+	if o.CacheDir != "" {
+		cache, err := wazero.NewCompilationCacheWithDir(o.CacheDir)
+		if err != nil {
+			return nil, fmt.Errorf("compilation cache: %w", err)
+		}
+		h.cache = cache
+		conf = conf.WithCompilationCache(cache)
+	}
+	h.runtime = wazero.NewRuntimeWithConfig(ctx, conf)
+	if _, err := wasi_snapshot_preview1.Instantiate(ctx, h.runtime); err != nil {
+		return nil, errors.Join(err, h.Close(ctx))
+	}
+	module, err := h.runtime.CompileModule(ctx, wasm)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("stevedore.wasm: %w", err), h.Close(ctx))
+	}
+	h.module = module
+	return h, nil
+}
+
+// Close frees the compiled module; calls that still run fail.
+func (h *Host) Close(ctx context.Context) error {
+	err := h.runtime.Close(ctx)
+	if h.cache != nil {
+		err = errors.Join(err, h.cache.Close(ctx))
+	}
+	return err
+}
+
+// Sinks receive what a verb gives besides its result. They are called from one goroutine, and the reactor waits for them.
+type Sinks struct {
+	// Item takes one item of a list verb, as JSON that is valid during the call only.
+	Item func(json []byte) error
+	// Event takes one event, as JSON.
+	Event func(json []byte)
+	// Output opens where bytes go; name is a suggestion. It is closed at the end of the stream only, not when the call fails.
+	Output func(name string) (io.WriteCloser, error)
+	// Memory is told the memory of the instance in bytes when the call ends.
+	Memory func(bytes uint32)
+}
+
+// Call runs one verb with a JSON request and returns its JSON result (nil for a list verb). Errors of the verb are
+// [*Error]. When ctx ends, the verb is told to stop and gets a few steps to do so.
+func (h *Host) Call(ctx context.Context, verb string, request []byte, sinks Sinks) (json.RawMessage, error) {
+	conf := wazero.NewModuleConfig().WithName("").WithStartFunctions("_initialize").
+		WithSysWalltime().WithSysNanotime().WithSysNanosleep().WithRandSource(rand.Reader)
+	fs := wazero.NewFSConfig()
+	for guest, dir := range h.o.Dirs {
+		fs = fs.WithReadOnlyDirMount(dir, guest)
+	}
+	run := context.WithoutCancel(ctx)
+	if h.o.HardKill {
+		run = ctx
+	}
+	mod, err := h.runtime.InstantiateModule(run, h.module, conf.WithFSConfig(fs))
+	if err != nil {
+		return nil, fmt.Errorf("instantiate: %w", err)
+	}
+	defer mod.Close(context.WithoutCancel(ctx))
+	in := newInstance(run, mod)
+	c := newCall(ctx, h, in, sinks)
+	defer c.end()
+	out, err := c.run(verb, request)
+	if sinks.Memory != nil {
+		sinks.Memory(mod.Memory().Size())
+	}
+	return out, err
+}
+
+// Get is Call with a typed request and result.
+func Get[Out any](ctx context.Context, h *Host, verb string, request any) (Out, error) {
+	var out Out
+	in, err := json.Marshal(request)
+	if err != nil {
+		return out, err
+	}
+	raw, err := h.Call(ctx, verb, in, Sinks{})
+	if err != nil {
+		return out, err
+	}
+	return out, json.Unmarshal(raw, &out)
+}

@@ -1,0 +1,69 @@
+package host
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/tetratelabs/wazero/api"
+
+	"github.com/stevedore-oci/stevedore/wasm/frame"
+)
+
+// instance is the five exports of one module. It is used by one goroutine.
+type instance struct {
+	ctx                           context.Context
+	mod                           api.Module
+	abi, alloc, push, step, pulls api.Function
+}
+
+func newInstance(ctx context.Context, mod api.Module) *instance {
+	f := mod.ExportedFunction
+	return &instance{ctx, mod, f("stevedore_abi"), f("alloc"), f("push"), f("step"), f("pull")}
+}
+
+// check says whether the module is a reactor of this contract.
+func (in *instance) check() error {
+	for _, f := range []api.Function{in.abi, in.alloc, in.push, in.step, in.pulls} {
+		if f == nil {
+			return fmt.Errorf("the module is no Stevedore reactor: an export is missing")
+		}
+	}
+	r, err := in.abi.Call(in.ctx)
+	if err != nil {
+		return err
+	}
+	if r[0] != frame.ABI {
+		return fmt.Errorf("the reactor speaks version %d of the contract, this host version %d", r[0], frame.ABI)
+	}
+	return nil
+}
+
+// send hands one frame to the guest.
+func (in *instance) send(h *frame.Header, payload []byte) error {
+	b, err := frame.Encode(h, payload)
+	if err != nil {
+		return err
+	}
+	r, err := in.alloc.Call(in.ctx, uint64(len(b)))
+	if err != nil {
+		return err
+	}
+	if !in.mod.Memory().Write(uint32(r[0]), b) {
+		return fmt.Errorf("alloc gave %d bytes outside the memory", len(b))
+	}
+	_, err = in.push.Call(in.ctx, r[0], uint64(len(b)))
+	return err
+}
+
+// pull takes one frame; nil when there is none.
+func (in *instance) pull() (*frame.Header, []byte, error) {
+	r, err := in.pulls.Call(in.ctx)
+	if err != nil || r[0] == 0 {
+		return nil, nil, err
+	}
+	view, ok := in.mod.Memory().Read(uint32(r[0]>>32), uint32(r[0]))
+	if !ok {
+		return nil, nil, fmt.Errorf("pull gave a frame outside the memory")
+	}
+	return frame.Decode(append([]byte(nil), view...)) // the guest may reuse its memory at the next export
+}
