@@ -1,0 +1,27 @@
+package fsys
+
+import (
+	"errors"
+	"io/fs"
+
+	"github.com/stevedore-oci/stevedore/core/errs"
+)
+
+// Kinded gives a file system's error a kind and a subject: not_found, denied, input for what is not a regular file (or
+// not a directory) or a name that may not be used; an error that has a kind keeps it. A nil err stays nil.
+func Kinded(subject string, err error) error {
+	var e *errs.Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &e):
+		return errs.Wrap(subject, err)
+	case errors.Is(err, fs.ErrNotExist):
+		return &errs.Error{Kind: errs.NotFound, Subject: subject, Err: err}
+	case errors.Is(err, fs.ErrPermission):
+		return &errs.Error{Kind: errs.Denied, Subject: subject, Err: err}
+	case errors.Is(err, fs.ErrInvalid):
+		return &errs.Error{Kind: errs.Input, Subject: subject, Err: err}
+	}
+	return errs.Wrap(subject, err)
+}
