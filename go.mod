@@ -23,3 +23,9 @@ require (
 	golang.org/x/sys v0.50.0 // indirect
 	golang.org/x/term v0.48.0 // indirect
 )
+
+ignore (
+	./.cache
+	./bin
+	./tests/js/node_modules
+)

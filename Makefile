@@ -1,0 +1,56 @@
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+GOFLAGS_SMALL := -trimpath -ldflags='-s -w'
+FUZZTIME ?= 60s
+STEVEDORE_IMAGES ?= $(HOME)/.cache/stevedore-images
+IMAGE_SCRIPTS ?= ../shared/images
+export STEVEDORE_IMAGES
+
+.PHONY: help run build wasm test check soak bench fuzz images gen clean
+
+help: ## This text
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+
+run: build wasm ## Build everything and inspect the bundled image natively, under WASI, in Node and at the edge
+	@tests/setup.sh run
+	@tests/run.sh
+
+build: ## The native binary: bin/stevedore
+	@tests/setup.sh build
+	CGO_ENABLED=0 go build $(GOFLAGS_SMALL) -o bin/stevedore ./cmd/native
+
+wasm: ## The modules: bin/stevedore.wasm, bin/stevedore-cli.wasm, bin/stevedore-js.wasm
+	@tests/setup.sh build
+	GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared $(GOFLAGS_SMALL) -o bin/stevedore.wasm ./wasm/wasi
+	GOOS=wasip1 GOARCH=wasm go build $(GOFLAGS_SMALL) -o bin/stevedore-cli.wasm ./wasm/wasi/cli
+	GOOS=js GOARCH=wasm go build $(GOFLAGS_SMALL) -o bin/stevedore-js.wasm ./wasm/browser
+	cp "$$(go env GOROOT)/lib/wasm/wasm_exec.js" bin/wasm_exec.js
+
+test: build wasm ## The whole suite, every front end and browser included
+	@tests/setup.sh test
+	PATH="$$PWD/.cache/bin:$$PATH" go test -timeout 30m ./...
+
+check: wasm ## Format, vet, staticcheck, cross-builds, import rules, sizes, generated files, clean tree
+	@tests/setup.sh test
+	@tests/check.sh
+
+soak: build wasm ## What takes long: the large real images, more interop
+	@tests/setup.sh soak
+	PATH="$$PWD/.cache/bin:$$PATH" STEVEDORE_SOAK=1 go test -timeout 80m -count=1 ./...
+
+bench: build wasm ## Side by side with other tools, as ratios
+	@tests/setup.sh test
+	PATH="$$PWD/.cache/bin:$$PATH" go run ./tests/bench
+
+fuzz: ## Every fuzz target for FUZZTIME each
+	@tests/fuzz.sh $(FUZZTIME)
+
+images: ## Build the large real images once into STEVEDORE_IMAGES
+	@tests/setup.sh soak
+	@tests/images.sh "$(IMAGE_SCRIPTS)" "$(STEVEDORE_IMAGES)"
+
+gen: ## The verb reference and the TypeScript declarations
+	go run ./cmd/docgen
+
+clean: ## Remove what was built
+	rm -rf bin

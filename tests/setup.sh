@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# Installs what a target needs and is missing, and says so; a second call finds everything there and says nothing.
+# usage: setup.sh build|run|test|soak
+set -euo pipefail
+cd "$(dirname "$0")/.."
+want=${1:?usage: setup.sh build|run|test|soak}
+mkdir -p .cache/bin .cache/stamps
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+
+need() { # need COMMAND WHY
+	command -v "$1" >/dev/null || { say "$1 is missing: $2"; exit 1; }
+}
+
+apt() { # apt PACKAGE...: installs Debian packages that are not there
+	local missing=()
+	for p in "$@"; do
+		dpkg-query -W -f='${Status}' "$p" 2>/dev/null | grep -q 'ok installed' || missing+=("$p")
+	done
+	[ ${#missing[@]} = 0 ] && return
+	need apt-get "install these by hand: ${missing[*]}"
+	say "installing Debian packages: ${missing[*]}"
+	root apt-get -qq -o DPkg::Lock::Timeout=300 update
+	DEBIAN_FRONTEND=noninteractive root apt-get -qq -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+once() { # once NAME FILE COMMAND...: runs when FILE has changed since the last time
+	local stamp=.cache/stamps/$1 sum
+	sum=$(sha256sum <"$2")
+	[ "$(cat "$stamp" 2>/dev/null)" = "$sum" ] && return
+	"${@:3}"
+	printf '%s\n' "$sum" >"$stamp"
+}
+
+js() {
+	need npm "install Node.js 20 or later"
+	say "installing the JavaScript runtimes of tests/js"
+	(cd tests/js && npm ci --silent --no-progress 2>&1 | { grep -v 'npm warn' || true; }) >&2
+}
+
+tools() {
+	say "building crane, regctl, oras and staticcheck into .cache/bin"
+	(cd tests/tools && GOBIN="$PWD/../../.cache/bin" go install tool)
+}
+
+need go "install Go 1.26 or later"
+case $want in build) exit ;; esac
+need node "install Node.js 20 or later"
+[ -d tests/js/node_modules ] || rm -f .cache/stamps/js
+once js tests/js/package-lock.json js
+case $want in run) exit ;; esac
+[ -x .cache/bin/crane ] || rm -f .cache/stamps/tools
+once tools tests/tools/go.sum tools
+apt chromium skopeo umoci attr zstd
+case $want in test) exit ;; esac
+apt buildah docker-registry debootstrap
