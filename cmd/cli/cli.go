@@ -1,0 +1,169 @@
+// Package cli is the command line, the same for the native binary and for the WASI command: verbs become subcommands,
+// request fields become flags, results become JSON or something pleasant to read. It opens nothing by itself.
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/stevedore-oci/stevedore/core"
+	"github.com/stevedore-oci/stevedore/core/errs"
+	"github.com/stevedore-oci/stevedore/core/event"
+	"github.com/stevedore-oci/stevedore/core/oci"
+)
+
+// Global are the options that every command has.
+type Global struct {
+	JSON      bool
+	JSONL     bool
+	Events    string // "" or "json"
+	Platform  string
+	Quiet     bool
+	Jobs      int
+	Creds     string // user:password
+	AuthFile  string
+	PlainHTTP string // "", "true" or "false"
+	CAFile    string
+	CertFile  string
+	KeyFile   string
+	Insecure  bool
+	Color     bool // a terminal that wants colour
+}
+
+// Shell is what a program gives to the command line.
+type Shell struct {
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	// Terminal says whether standard output is one, and Color whether it takes colour (NO_COLOR is not set).
+	Terminal, Color bool
+	// Env makes the environment of verbs from the options; the function it returns frees it.
+	Env func(ctx context.Context, g Global, events func(event.Event)) (*core.Env, func(), error)
+	// Create opens a file for output, which appears under its name when it is closed. Nil: there is no --output to files.
+	Create func(name string) (io.WriteCloser, error)
+	// Progress shows events on a terminal; nil for none. stop removes what it shows.
+	Progress func() (show func(event.Event), stop func())
+	// Commands adds subcommands that only this program has.
+	Commands func(g *Global) []*cobra.Command
+	// Registries says whether this program reaches registries, whose flags are left out otherwise.
+	Registries bool
+}
+
+// Run runs one command line (without the program's name) and returns the exit status. It prints to the shell only.
+func Run(ctx context.Context, args []string, sh Shell) int {
+	var g Global
+	root := newRoot(&sh, &g)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err == nil || broken(err) {
+		return 0
+	}
+	if ctx.Err() != nil {
+		err = &errs.Error{Kind: errs.Cancelled, Err: errors.New("interrupted")}
+	}
+	report(&sh, &g, err)
+	return errs.Of(err).Exit()
+}
+
+// ErrClosed is returned by an output whose reader has gone away (EPIPE); the command then ends quietly.
+var ErrClosed = errors.New("output closed")
+
+func broken(err error) bool { return errors.Is(err, ErrClosed) }
+
+func newRoot(sh *Shell, g *Global) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "stevedore",
+		Short: "Everything you can do to a container image except run it",
+		Long: "Stevedore works on OCI images at rest: in a registry (docker://, or just a name), in a layout folder (oci:), in an\n" +
+			"archive (oci-archive:, docker-archive:), in a folder (dir:). It needs no daemon and no root.",
+		Example:       "  stevedore inspect alpine:3.20\n  stevedore files docker-archive:saved.tar '/etc/**'\n  stevedore cat oci:./layout:latest /etc/os-release",
+		SilenceErrors: true, SilenceUsage: true,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return errs.New(errs.Input, args[0], "is not a command").Hinted("stevedore --help lists them")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetOut(sh.Stdout)
+	root.SetErr(sh.Stderr)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return errs.New(errs.Input, "", "%w", err).Hinted("%s --help lists the flags", cmd.CommandPath())
+	})
+	globals(root, sh, g)
+	for _, v := range core.Verbs {
+		root.AddCommand(command(sh, g, v))
+	}
+	if sh.Commands != nil {
+		root.AddCommand(sh.Commands(g)...)
+	}
+	return root
+}
+
+func globals(root *cobra.Command, sh *Shell, g *Global) {
+	f := root.PersistentFlags()
+	f.BoolVar(&g.JSON, "json", false, "print the result as one JSON document")
+	f.BoolVar(&g.JSONL, "jsonl", false, "print a list as JSON, one item a line")
+	f.StringVar(&g.Events, "events", "", "json: print events to standard error, one a line")
+	f.BoolVarP(&g.Quiet, "quiet", "q", false, "no progress and no warnings")
+	f.IntVar(&g.Jobs, "jobs", 0, "blobs to read at once (default 4)")
+	if !sh.Registries {
+		return
+	}
+	f.StringVar(&g.Creds, "creds", "", "user:password for the registry")
+	f.StringVar(&g.AuthFile, "authfile", "", "read credentials from this file instead of Docker's and Podman's")
+	f.StringVar(&g.PlainHTTP, "plain-http", "", "true: no TLS; false: TLS on the loopback too")
+	f.Lookup("plain-http").NoOptDefVal = "true"
+	f.StringVar(&g.CAFile, "ca-file", "", "trust the certificates in this PEM file as well")
+	f.StringVar(&g.CertFile, "cert-file", "", "client certificate, PEM")
+	f.StringVar(&g.KeyFile, "key-file", "", "key of the client certificate, PEM")
+	f.BoolVar(&g.Insecure, "insecure-skip-tls-verify", false, "do not check the registry's certificate")
+}
+
+func check(g *Global) error {
+	switch {
+	case g.Events != "" && g.Events != "json":
+		return errs.New(errs.Input, "--events", "%q is not a form of events", g.Events).Hinted("the only one is json")
+	case g.PlainHTTP != "" && g.PlainHTTP != "true" && g.PlainHTTP != "false":
+		return errs.New(errs.Input, "--plain-http", "%q is neither true nor false", g.PlainHTTP)
+	case g.Jobs < 0:
+		return errs.New(errs.Input, "--jobs", "%d is negative", g.Jobs)
+	case g.JSON && g.JSONL:
+		return errs.New(errs.Input, "--json", "excludes --jsonl")
+	case (g.CertFile == "") != (g.KeyFile == ""):
+		return errs.New(errs.Input, "--cert-file", "goes with --key-file")
+	}
+	return nil
+}
+
+// report prints an error: a line, and a line that says what to do; with --json one JSON document. It goes to standard error,
+// so that standard output holds results only.
+func report(sh *Shell, g *Global, err error) {
+	if g.JSON || g.JSONL {
+		b, _ := json.Marshal(struct {
+			Error errs.Wire `json:"error"`
+		}{errs.WireOf(err)})
+		fmt.Fprintf(sh.Stderr, "%s\n", b)
+		return
+	}
+	fmt.Fprintf(sh.Stderr, "stevedore: %s\n", plain(strings.TrimSpace(err.Error())))
+	if h := errs.HintOf(err); h != "" {
+		fmt.Fprintf(sh.Stderr, "hint: %s\n", plain(h))
+	}
+}
+
+// DefaultPlatform reads --platform where a command has it as its default.
+func (g Global) DefaultPlatform(fallback v1.Platform) (v1.Platform, error) {
+	if g.Platform == "" {
+		return fallback, nil
+	}
+	return oci.ParsePlatform(g.Platform)
+}

@@ -1,0 +1,155 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stevedore-oci/stevedore/core"
+	"github.com/stevedore-oci/stevedore/core/errs"
+	"github.com/stevedore-oci/stevedore/core/event"
+)
+
+var examples = map[string]string{
+	"inspect": "  stevedore inspect alpine:3.20\n  stevedore inspect --platform linux/arm64 oci:./layout:latest\n  stevedore inspect --raw docker://ghcr.io/org/app:1 | jq .",
+	"digest":  "  stevedore digest alpine:3.20\n  stevedore digest --platform linux/arm64 alpine:3.20\n  tar c . | stevedore digest --file - --algorithm sha512",
+	"tags":    "  stevedore tags alpine\n  stevedore tags --limit 100 --after 3.19 alpine",
+	"files":   "  stevedore files alpine:3.20\n  stevedore files --long alpine '/etc/**' '*.so'\n  stevedore files --layer 0 docker-archive:saved.tar",
+	"cat":     "  stevedore cat alpine /etc/os-release\n  stevedore cat --output sh alpine /bin/sh",
+	"version": "  stevedore version --json",
+}
+
+// command makes the subcommand of a verb.
+func command(sh *Shell, g *Global, v core.Verb) *cobra.Command {
+	var long bool
+	cmd := &cobra.Command{
+		Use: Usage(v), Short: v.Summary, Example: examples[v.Name], DisableFlagsInUseLine: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			req, err := request(cmd, v, args)
+			if err != nil {
+				return err
+			}
+			r := &run{sh: sh, g: g, v: v, long: long}
+			return r.do(cmd.Context(), req)
+		},
+	}
+	addFlags(cmd, Fields(v.In))
+	if v.Name == "files" {
+		cmd.Flags().BoolVarP(&long, "long", "l", false, "type, mode, owner, size, time, layer and link of each path")
+	}
+	return cmd
+}
+
+// run is one call of a verb from the command line.
+type run struct {
+	sh    *Shell
+	g     *Global
+	v     core.Verb
+	long  bool
+	bytes bool // content went to standard output, where no document may follow it
+	items int
+}
+
+func (r *run) do(ctx context.Context, req []byte) error {
+	if err := check(r.g); err != nil {
+		return err
+	}
+	events, stop := r.events()
+	defer stop()
+	env, free, err := r.sh.Env(ctx, *r.g, events)
+	if err != nil {
+		return err
+	}
+	defer free()
+	env.Output = r.output
+	env.Event = events
+	env.Jobs = r.g.Jobs
+	p := newPrinter(r.sh, r.long)
+	out, err := r.v.Call(ctx, env, req, func(b []byte) error { return r.item(p, b) })
+	if err == nil {
+		err = r.result(p, out)
+	}
+	if ferr := p.Flush(); err == nil {
+		err = ferr
+	}
+	return err
+}
+
+func (r *run) events() (show func(event.Event), stop func()) {
+	switch {
+	case r.g.Events == "json":
+		enc := json.NewEncoder(r.sh.Stderr)
+		return func(e event.Event) { _ = enc.Encode(e) }, func() {}
+	case r.g.Quiet:
+		return func(event.Event) {}, func() {}
+	}
+	progress, stop := func(event.Event) {}, func() {}
+	if r.sh.Progress != nil && !r.g.JSON && !r.g.JSONL {
+		progress, stop = r.sh.Progress()
+	}
+	return func(e event.Event) {
+		if e.Kind == event.Warning || e.Kind == event.Retry {
+			fmt.Fprintf(r.sh.Stderr, "%s: %s: %s\n", e.Kind, plain(e.Subject), plain(e.Message))
+			return
+		}
+		progress(e)
+	}, stop
+}
+
+// item prints one item of a list.
+func (r *run) item(p *printer, b []byte) error {
+	r.items++
+	switch {
+	case r.g.JSONL:
+		return p.line(b)
+	case r.g.JSON:
+		sep := ","
+		if r.items == 1 {
+			sep = "["
+		}
+		return p.raw(sep, b)
+	}
+	return p.item(r.v, b)
+}
+
+// result prints what a verb returned.
+func (r *run) result(p *printer, out []byte) error {
+	switch {
+	case r.v.Item != nil && r.g.JSON && r.items == 0:
+		return p.line([]byte("[]"))
+	case r.v.Item != nil && r.g.JSON:
+		return p.line([]byte("]"))
+	case r.v.Item != nil, r.bytes:
+		return nil
+	case r.g.JSON || r.g.JSONL:
+		return p.line(out)
+	}
+	return p.result(r.v, out)
+}
+
+// output opens where content goes: standard output for "" and "-", else a file that appears when it is whole.
+func (r *run) output(_ context.Context, name string) (io.WriteCloser, error) {
+	if name == "" || name == "-" {
+		r.bytes = true
+		return nopCloser{r.sh.Stdout}, nil
+	}
+	if r.sh.Create == nil {
+		return nil, errs.New(errs.Unsupported, name, "this build writes no files").Hinted("write to standard output")
+	}
+	return r.sh.Create(name)
+}
+
+type nopCloser struct{ io.Writer }
+
+func (nopCloser) Close() error { return nil }
+
+// decodeInto reads a result of our own, which always decodes.
+func decodeInto[T any](b []byte) (T, error) {
+	var v T
+	err := json.NewDecoder(bytes.NewReader(b)).Decode(&v)
+	return v, err
+}
