@@ -28,8 +28,7 @@ func (c *Clock) Sleep(ctx context.Context, d time.Duration) error {
 	conv := c.link.start()
 	ms := (d + time.Millisecond - 1) / time.Millisecond
 	c.link.Send(&frame.Header{Type: frame.Timer, Call: c.call, ID: conv.id, MS: int64(ms)}, nil)
-	_, err := conv.receive(ctx)
-	if err != nil {
+	if _, err := conv.receive(ctx); err != nil {
 		c.link.end(conv)
 		return err
 	}
@@ -40,17 +39,23 @@ func (c *Clock) Sleep(ctx context.Context, d time.Duration) error {
 // WithTimeout is context.WithTimeout on the host's timers.
 func (c *Clock) WithTimeout(parent context.Context, d time.Duration) (context.Context, context.CancelFunc) {
 	t := &timeout{Context: parent, deadline: time.Now().Add(d), done: make(chan struct{})}
+	if at, ok := parent.Deadline(); ok && at.Before(t.deadline) {
+		t.deadline = at
+	}
+	if d <= 0 {
+		t.end(context.DeadlineExceeded)
+		return t, func() {}
+	}
+	stop := context.AfterFunc(parent, func() { t.end(parent.Err()) })
 	go func() {
-		err := c.Sleep(t, d)
-		switch {
-		case err == nil:
+		if c.Sleep(t, d) == nil {
 			t.end(context.DeadlineExceeded)
-		case parent.Err() != nil:
-			t.end(parent.Err())
 		}
 	}()
-	context.AfterFunc(parent, func() { t.end(parent.Err()) })
-	return t, func() { t.end(context.Canceled) }
+	return t, func() {
+		stop()
+		t.end(context.Canceled)
+	}
 }
 
 // timeout is a context with a channel of its own, so that contexts derived from it see its error and not its parent's.

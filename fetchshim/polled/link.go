@@ -36,7 +36,7 @@ type conversation struct {
 	inbox chan message
 }
 
-// inboxSize covers two granted bodies, a response and a fault, and a ready for an upload.
+// inboxSize covers a response, two granted bodies, a fault, and a ready and a rewind for an upload.
 const inboxSize = 8
 
 // NewLink returns a Link without a host.
@@ -46,10 +46,11 @@ func NewLink() *Link {
 	return l
 }
 
-// Send queues a frame of control, which never waits.
+// Send queues a frame of control, which never waits. A frame that is too large, as the result of a verb may be, becomes
+// the error frame of its call.
 func (l *Link) Send(h *frame.Header, payload []byte) {
 	b, err := frame.Encode(h, payload)
-	if err != nil { // a header of ours always encodes, unless a verb gave it broken JSON
+	if err != nil {
 		b, _ = frame.Encode(&frame.Header{Type: frame.Error, Call: h.Call, Kind: "internal", Text: err.Error()}, nil)
 	}
 	l.mu.Lock()

@@ -14,8 +14,11 @@ const ABI = 1
 // MaxPayload is how many raw bytes one frame carries at most.
 const MaxPayload = 64 << 10
 
-// MaxHeader bounds a header in bytes; one item or result of a verb has to fit.
+// MaxHeader bounds a header in bytes; the result of a verb has to fit.
 const MaxHeader = 16 << 20
+
+// MaxFrame is the size of the largest frame in bytes.
+const MaxFrame = 4 + MaxHeader + MaxPayload
 
 // Type names a frame.
 type Type string
@@ -46,6 +49,7 @@ const (
 	Fault    Type = "fault"
 	Body     Type = "body"
 	Ready    Type = "ready"
+	Rewind   Type = "rewind"
 	Fired    Type = "fired"
 	Opened   Type = "opened"
 	Data     Type = "data"
@@ -74,7 +78,9 @@ type Header struct {
 
 	Max int   `json:"max,omitempty"` // read: send up to so many bytes; pread: n
 	Off int64 `json:"off,omitempty"` // pread
-	EOF bool  `json:"eof,omitempty"` // body, write, data, output: the last of it
+	EOF bool  `json:"eof,omitempty"` // body, write, output: the last of it
+
+	Pass uint32 `json:"pass,omitempty"` // write: how many rewinds came before this piece
 
 	MS int64 `json:"ms,omitempty"` // timer
 
@@ -98,7 +104,7 @@ type Header struct {
 
 // BodyInfo announces the body of a fetch.
 type BodyInfo struct {
-	Kind string `json:"kind"` // bytes: one write frame holds all of it; stream: write frames follow
+	Kind string `json:"kind"` // bytes: one write frame holds all of it; stream: as many as it takes
 	Len  int64  `json:"len"`  // bytes, -1 where not known
 }
 
@@ -109,11 +115,14 @@ type Entry struct {
 	Size int64  `json:"size,omitempty"`
 }
 
-// Encode returns one frame.
+// Encode returns one frame. It fails for broken JSON in h and for what is larger than a frame may be.
 func Encode(h *Header, payload []byte) ([]byte, error) {
 	head, err := json.Marshal(h)
 	if err != nil {
 		return nil, err
+	}
+	if len(head) > MaxHeader || len(payload) > MaxPayload {
+		return nil, fmt.Errorf("%s frame is too large: a header of %d bytes, a payload of %d", h.Type, len(head), len(payload))
 	}
 	b := make([]byte, 4, 4+len(head)+len(payload))
 	binary.LittleEndian.PutUint32(b, uint32(len(head)))
@@ -134,5 +143,9 @@ func Decode(b []byte) (*Header, []byte, error) {
 	if err := json.Unmarshal(b[4:4+n], h); err != nil {
 		return nil, nil, fmt.Errorf("frame header: %w", err)
 	}
-	return h, b[4+n:], nil
+	payload := b[4+n:]
+	if len(payload) > MaxPayload {
+		return nil, nil, fmt.Errorf("%s frame has a payload of %d bytes, more than %d", h.Type, len(payload), MaxPayload)
+	}
+	return h, payload, nil
 }
