@@ -58,9 +58,20 @@ func (l *Link) Send(h *frame.Header, payload []byte) {
 	l.queue = append(l.queue, b)
 }
 
-// SendContent queues a frame of content, and first waits until the host has taken enough of those before it. It returns
-// ctx's error when that ends the wait.
+// SendContent queues a frame when there is [Link.Room] for it.
 func (l *Link) SendContent(ctx context.Context, h *frame.Header, payload []byte) error {
+	if err := l.Room(ctx); err != nil {
+		return err
+	}
+	l.Send(h, payload)
+	return nil
+}
+
+// Room waits until the host has taken enough of the frames that wait. It returns ctx's error when that ends first.
+func (l *Link) Room(ctx context.Context) error {
+	if err := ctx.Err(); err != nil || l.Queued() < maxQueue {
+		return err
+	}
 	stop := context.AfterFunc(ctx, func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
@@ -68,15 +79,11 @@ func (l *Link) SendContent(ctx context.Context, h *frame.Header, payload []byte)
 	})
 	defer stop()
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	for len(l.queue) >= maxQueue && ctx.Err() == nil {
 		l.room.Wait()
 	}
-	l.mu.Unlock()
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	l.Send(h, payload)
-	return nil
+	return ctx.Err()
 }
 
 // Pull takes the next frame for the host; nil when there is none.
@@ -95,11 +102,11 @@ func (l *Link) Pull() []byte {
 	return b
 }
 
-// Waiting says whether a frame waits for the host.
-func (l *Link) Waiting() bool {
+// Queued is how many frames wait for the host.
+func (l *Link) Queued() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return len(l.queue) > 0
+	return len(l.queue)
 }
 
 // Deliver gives an answer of the host to whoever asked. An id that is unknown or closed is ignored, as the contract says,

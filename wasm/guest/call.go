@@ -1,7 +1,6 @@
 package guest
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -25,38 +24,39 @@ type call struct {
 	host   hostInfo
 	ctx    context.Context
 	cancel context.CancelFunc
-	items  bytes.Buffer // JSON lines that no frame has taken yet
 
 	mu      sync.Mutex
+	items   []byte                   // JSON lines that no frame has taken yet
 	streams map[uint32]chan struct{} // outputs that wait for ready
 }
 
 func (c *call) run(verb string, request json.RawMessage) {
-	var result []byte
-	var err error
+	result, err := c.do(verb, request)
+	if c.ctx.Err() != nil && err != nil {
+		err = &errs.Error{Kind: errs.Cancelled, Subject: verb, Err: err}
+	}
+	c.g.finish(c, result, err)
+}
+
+func (c *call) do(verb string, request json.RawMessage) (result []byte, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = errs.New(errs.Internal, verb, "panic: %v", p)
 		}
-		c.g.finish(c, result, err)
 	}()
 	v, err := core.Find(verb)
 	if err != nil {
-		return
+		return nil, err
 	}
 	result, err = v.Call(c.ctx, c.env(), request, c.item)
-	if ferr := c.flush(); err == nil {
-		err = ferr
-	}
-	if c.ctx.Err() != nil && err != nil {
-		err = &errs.Error{Kind: errs.Cancelled, Subject: verb, Err: err}
-	}
+	c.flush()
+	return result, err
 }
 
 func (c *call) env() *core.Env {
 	clock := c.g.link.Clock(c.id)
 	o := transport.Options{
-		Files:        &files{link: c.g.link, call: c.id, inputs: c.host.can(CapInputs), local: c.g.o.Files},
+		Files:        &files{link: c.g.link, call: c.id, inputs: c.host.can(CapFiles), local: c.g.o.Files},
 		Fetcher:      c.g.link.Fetcher(c.id, c.host.upload),
 		HidesHeaders: c.host.can(CapHidesHeaders),
 		Clock:        clock,
@@ -78,37 +78,42 @@ func (c *call) env() *core.Env {
 	}
 }
 
-// event tells the host; nobody waits for it, and when the host is far behind, progress is left out.
+// event tells the host. When the host is behind, progress is left out and the rest waits.
 func (c *call) event(e event.Event) {
-	if e.Kind == event.Progress && c.g.link.Waiting() {
+	if e.Kind == event.Progress && c.g.link.Queued() > 0 {
 		return
 	}
 	if b, err := json.Marshal(e); err == nil {
-		c.g.link.Send(&frame.Header{Type: frame.Event, Call: c.id, Value: b}, nil)
+		_ = c.g.link.SendContent(c.ctx, &frame.Header{Type: frame.Event, Call: c.id, Value: b}, nil)
 	}
 }
 
-// item collects JSON lines into frames of the largest size.
+// item adds one item to the JSON lines, and first sends those that leave no room for it. An item larger than a frame goes
+// on in the next one.
 func (c *call) item(b []byte) error {
-	c.items.Write(b)
-	c.items.WriteByte('\n')
-	for c.items.Len() >= frame.MaxPayload {
-		if err := c.sendItems(c.items.Next(frame.MaxPayload)); err != nil {
-			return err
-		}
+	c.mu.Lock()
+	full := len(c.items) > 0 && len(c.items)+len(b)+1 > frame.MaxPayload
+	c.mu.Unlock()
+	if full {
+		c.flush()
 	}
+	if err := c.g.link.Room(c.ctx); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.items = append(append(c.items, b...), '\n')
 	return nil
 }
 
-func (c *call) flush() error {
-	if c.items.Len() == 0 {
-		return nil
+// flush sends the items that wait. It never waits itself: item does, before it takes more.
+func (c *call) flush() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for b := c.items; len(b) > 0; b = b[min(len(b), frame.MaxPayload):] {
+		c.g.link.Send(&frame.Header{Type: frame.Item, Call: c.id}, b[:min(len(b), frame.MaxPayload)])
 	}
-	return c.sendItems(c.items.Next(c.items.Len()))
-}
-
-func (c *call) sendItems(b []byte) error {
-	return c.g.link.SendContent(c.ctx, &frame.Header{Type: frame.Item, Call: c.id}, b)
+	c.items = c.items[:0]
 }
 
 // ready lets the output of that number go on.

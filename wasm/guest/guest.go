@@ -22,8 +22,8 @@ import (
 
 // Capabilities that a host may list in its hello.
 const (
-	// CapInputs: the host answers open and pread.
-	CapInputs = "inputs"
+	// CapFiles: the host answers open and pread.
+	CapFiles = "files"
 	// CapCredentials: the host answers credential.
 	CapCredentials = "credentials"
 	// CapHidesHeaders: response headers may be missing because of CORS.
@@ -101,8 +101,14 @@ func (g *Guest) Push(b []byte) {
 	}
 }
 
+// maxComplaints is how many frames may wait before complaints about the host's frames are left out.
+const maxComplaints = 64
+
 // Complain queues an error frame that belongs to no call.
 func (g *Guest) Complain(text string) {
+	if g.link.Queued() > maxComplaints {
+		return
+	}
 	g.link.Send(&frame.Header{Type: frame.Error, Kind: string(errs.Input), Text: text}, nil)
 }
 
@@ -110,7 +116,16 @@ func (g *Guest) Complain(text string) {
 func (g *Guest) Pull() []byte { return g.link.Pull() }
 
 // Waiting says whether there is a frame to pull.
-func (g *Guest) Waiting() bool { return g.link.Waiting() }
+func (g *Guest) Waiting() bool { return g.link.Queued() > 0 }
+
+// Flush sends the items that wait for a frame to fill. A step calls it before it returns, so that no item waits for long.
+func (g *Guest) Flush() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, c := range g.calls {
+		c.flush()
+	}
+}
 
 // Idle says whether no call is open.
 func (g *Guest) Idle() bool {

@@ -24,10 +24,11 @@ const (
 	stateBusy  = 3 // runnable work remains
 )
 
-// A step ends after so long, by the clock or, where the host freezes it, by the number of yields.
+// A step ends after stepTime; where the host freezes the clock while code runs, as some do against timing attacks, after
+// frozenYields, each of which stands for 64 KiB of content at most.
 const (
-	stepTime   = 15 * time.Millisecond
-	stepYields = 256
+	stepTime     = 15 * time.Millisecond
+	frozenYields = 16
 )
 
 // The reactor is one per instance, since exports are functions.
@@ -48,6 +49,9 @@ func abi() int32 { return frame.ABI }
 
 //go:wasmexport alloc
 func alloc(n uint32) uint32 {
+	if n > frame.MaxFrame {
+		return 0
+	}
 	b := make([]byte, n, max(n, 1))
 	p := uint32(uintptr(unsafe.Pointer(unsafe.SliceData(b))))
 	given[p] = b
@@ -68,27 +72,32 @@ func push(p, n uint32) {
 //go:wasmexport step
 func step() int32 {
 	start := time.Now()
-	for range stepYields {
-		if g.Waiting() {
-			return stateFrame
-		}
+	for yields := 0; !g.Waiting(); yields++ {
 		runtime.Gosched()
 		if g.Waiting() {
-			return stateFrame
-		}
-		if runnable() == 0 {
-			if g.Idle() {
-				return stateDone
-			}
-			return stateIdle
-		}
-		if time.Since(start) > stepTime {
 			break
 		}
+		idle := runnable() == 0
+		spent := time.Since(start)
+		if !idle && spent < stepTime && (spent > 0 || yields < frozenYields) {
+			continue
+		}
+		g.Flush()
+		switch {
+		case g.Waiting():
+		case !idle:
+			return stateBusy
+		case g.Idle():
+			return stateDone
+		default:
+			return stateIdle
+		}
 	}
-	return stateBusy
+	return stateFrame
 }
 
+// runnable is how many goroutines could run besides this one. Answers that are awaited play no part: a goroutine behind
+// a pipe may have work all the same.
 func runnable() uint64 {
 	metrics.Read(sampled)
 	return sampled[0].Value.Uint64()
