@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
+	"github.com/stevedore-oci/stevedore/host/peer"
 	"github.com/stevedore-oci/stevedore/wasm/frame"
 )
 
@@ -17,42 +19,58 @@ type answer struct {
 	payload []byte
 }
 
-// call drives one instance through one verb. Only run touches the instance; everything that takes time happens in
-// goroutines that send answers.
+// call drives one instance through one verb. Only run touches the instance; everything that takes time happens in the
+// peer's goroutines, which send answers.
 type call struct {
 	h       *Host
 	in      *instance
 	sinks   Sinks
 	user    context.Context // the caller's
-	ctx     context.Context // of the goroutines; ends with the call
-	stop    context.CancelFunc
+	gone    chan struct{}   // closed when the call ends
+	peer    *peer.Peer
 	answers chan answer
-	ids     map[uint32]*exchange
+	lines   lines
 	outputs map[uint32]io.WriteCloser
-	partial []byte // an item that the next frame goes on with
-	done    bool
-	result  json.RawMessage
-	err     error
+
+	cancelled <-chan struct{}  // the user's; nil once the guest has been told
+	grace     <-chan time.Time // when a cancelled verb has had its time
+	done      bool
+	result    json.RawMessage
+	err       error
 }
 
 // theCall is the number of the only call of an instance.
 const theCall = 1
 
-// graceSteps is how many steps a cancelled verb gets to end by itself.
-const graceSteps = 64
+// A cancelled verb gets so many steps, or so long where it only waits, to end by itself.
+const (
+	graceSteps = 64
+	graceTime  = time.Second
+)
 
 func newCall(ctx context.Context, h *Host, in *instance, sinks Sinks) *call {
-	c := &call{h: h, in: in, sinks: sinks, user: ctx, answers: make(chan answer), ids: map[uint32]*exchange{}, outputs: map[uint32]io.WriteCloser{}}
-	c.ctx, c.stop = context.WithCancel(context.WithoutCancel(ctx))
+	c := &call{h: h, in: in, sinks: sinks, user: ctx, gone: make(chan struct{}), answers: make(chan answer), outputs: map[uint32]io.WriteCloser{}}
+	c.cancelled = ctx.Done()
+	c.peer = peer.New(context.WithoutCancel(ctx), h.o.peer(), c.reply)
 	return c
 }
 
-func (c *call) end() { c.stop() }
+// reply is called by the peer's goroutines.
+func (c *call) reply(h *frame.Header, payload []byte) bool {
+	select {
+	case c.answers <- answer{h, payload}:
+		return true
+	case <-c.gone:
+		return false
+	}
+}
+
+func (c *call) end() {
+	close(c.gone)
+	c.peer.Close()
+}
 
 func (c *call) run(verb string, request []byte) (json.RawMessage, error) {
-	if err := c.in.check(); err != nil {
-		return nil, err
-	}
 	if len(bytes.TrimSpace(request)) == 0 {
 		request = []byte("{}")
 	}
@@ -60,66 +78,115 @@ func (c *call) run(verb string, request []byte) (json.RawMessage, error) {
 		return nil, &Error{Kind: "input", Message: verb + ": request: not JSON"}
 	}
 	hello := &frame.Header{
-		Type: frame.Hello, ABI: frame.ABI, Platform: c.h.o.Platform, Upload: "stream",
-		Capabilities: []string{"inputs", "credentials"}, PlainHTTP: c.h.o.PlainHTTP,
+		Type: frame.Hello, ABI: frame.ABI, Platform: c.h.o.Platform, Upload: c.h.o.peer().Upload(),
+		Capabilities: []string{"files", "credentials"}, PlainHTTP: c.h.o.PlainHTTP,
 	}
+	err := c.in.check()
 	for _, h := range []*frame.Header{hello, {Type: frame.Call, Call: theCall, Verb: verb, Request: request}} {
-		if err := c.in.send(h, nil); err != nil {
-			return nil, dead(err)
+		if err == nil {
+			err = c.in.send(h, nil)
 		}
 	}
-	if err := c.loop(); err != nil {
-		return nil, dead(err)
+	if err == nil {
+		err = c.loop()
+	}
+	if err != nil {
+		return nil, c.fatal(err)
 	}
 	return c.result, c.err
 }
 
-// dead is the error of an instance that trapped or left.
-func dead(err error) error {
+// fatal is the error of a call that ended without a result: the caller's own, or that of an instance that trapped, left
+// or was killed.
+func (c *call) fatal(err error) error {
+	var sink *sinkError
 	var e *Error
-	if errors.As(err, &e) {
+	switch {
+	case errors.As(err, &sink):
+		return sink.err
+	case errors.As(err, &e):
 		return err
+	case c.user.Err() != nil:
+		return &Error{Kind: "cancelled", Message: context.Cause(c.user).Error()}
 	}
 	return &Error{Kind: "internal", Message: "the reactor died: " + err.Error()}
 }
 
+// States that step returns.
+const (
+	stateIdle  = 0
+	stateFrame = 1
+	stateDone  = 2
+	stateBusy  = 3
+)
+
+var errGrace = errors.New("the verb did not end when it was cancelled")
+
 func (c *call) loop() error {
-	cancelled := c.user.Done()
-	grace := graceSteps
-	for !c.done {
-		state, err := c.in.step.Call(c.in.ctx)
+	for late := 0; !c.done; {
+		state, err := c.in.stepOnce()
 		if err != nil {
-			if c.user.Err() != nil {
-				return &Error{Kind: "cancelled", Message: c.user.Err().Error()}
-			}
 			return err
 		}
-		var wait bool
-		switch state[0] {
-		case 0:
-			wait = true
-		case 1:
+		switch state {
+		case stateFrame:
 			err = c.pullAll()
-		case 2:
-			return fmt.Errorf("it forgot the call")
+		case stateDone:
+			err = errors.New("it forgot the call")
+		case stateIdle, stateBusy:
+		default:
+			err = fmt.Errorf("step returned the state %d", state)
 		}
 		if err == nil && !c.done {
-			err = c.take(wait, &cancelled)
+			err = c.take(state == stateIdle)
 		}
 		if err != nil {
 			return err
 		}
-		if cancelled == nil {
-			if grace--; grace == 0 {
-				return &Error{Kind: "cancelled", Message: c.user.Err().Error()}
+		if c.grace != nil {
+			if late++; late > graceSteps {
+				return errGrace
 			}
 		}
 	}
 	return nil
 }
 
-func (c *call) pullAll() error {
+// take gives the guest the answers that are there; it waits for the first when the guest has nothing else to do.
+func (c *call) take(wait bool) error {
+	if wait {
+		select {
+		case a := <-c.answers:
+			if err := c.in.send(a.head, a.payload); err != nil {
+				return err
+			}
+		case <-c.cancelled:
+			return c.cancel()
+		case <-c.grace:
+			return errGrace
+		}
+	}
 	for {
+		select {
+		case a := <-c.answers:
+			if err := c.in.send(a.head, a.payload); err != nil {
+				return err
+			}
+		case <-c.cancelled:
+			return c.cancel()
+		default:
+			return nil
+		}
+	}
+}
+
+func (c *call) cancel() error {
+	c.cancelled, c.grace = nil, time.After(graceTime)
+	return c.in.send(&frame.Header{Type: frame.Cancel, Call: theCall}, nil)
+}
+
+func (c *call) pullAll() error {
+	for !c.done {
 		h, payload, err := c.in.pull()
 		if err != nil || h == nil {
 			return err
@@ -128,129 +195,5 @@ func (c *call) pullAll() error {
 			return err
 		}
 	}
-}
-
-// take gives the guest the answers that are there, and waits for one when the guest has nothing else to do.
-func (c *call) take(wait bool, cancelled *<-chan struct{}) error {
-	for {
-		if wait {
-			select {
-			case a := <-c.answers:
-				if err := c.in.send(a.head, a.payload); err != nil {
-					return err
-				}
-			case <-*cancelled:
-				return c.cancel(cancelled)
-			}
-			wait = false
-			continue
-		}
-		select {
-		case a := <-c.answers:
-			if err := c.in.send(a.head, a.payload); err != nil {
-				return err
-			}
-		case <-*cancelled:
-			return c.cancel(cancelled)
-		default:
-			return nil
-		}
-	}
-}
-
-func (c *call) cancel(cancelled *<-chan struct{}) error {
-	*cancelled = nil
-	return c.in.send(&frame.Header{Type: frame.Cancel, Call: theCall}, nil)
-}
-
-// reply sends an answer from a goroutine; it gives up when the call has ended.
-func (c *call) reply(h *frame.Header, payload []byte) bool {
-	select {
-	case c.answers <- answer{h, payload}:
-		return true
-	case <-c.ctx.Done():
-		return false
-	}
-}
-
-func (c *call) handle(h *frame.Header, payload []byte) error {
-	switch h.Type {
-	case frame.Result:
-		c.done, c.result = true, h.Value
-	case frame.Error:
-		err := &Error{Kind: h.Kind, Message: h.Text, Hint: h.Hint}
-		if h.Call == 0 {
-			return err
-		}
-		c.done, c.err = true, err
-	case frame.Event:
-		if c.sinks.Event != nil {
-			c.sinks.Event(h.Value)
-		}
-	case frame.Item:
-		return c.items(payload)
-	case frame.Output:
-		return c.output(h, payload)
-	case frame.Fetch:
-		c.fetch(h)
-	case frame.Open:
-		c.open(h)
-	case frame.Timer:
-		c.timer(h)
-	case frame.Credential:
-		go c.credential(h)
-	case frame.Read, frame.Write, frame.Pread:
-		if x := c.ids[h.ID]; x != nil {
-			x.ask(h, payload)
-		}
-	case frame.Close:
-		if x := c.ids[h.ID]; x != nil {
-			x.close()
-			delete(c.ids, h.ID)
-		}
-	}
 	return nil
-}
-
-// items cuts the stream of JSON lines; an item may lie across frames.
-func (c *call) items(b []byte) error {
-	for {
-		line, rest, ok := bytes.Cut(b, []byte("\n"))
-		if !ok {
-			c.partial = append(c.partial, line...)
-			return nil
-		}
-		if len(c.partial) > 0 {
-			line = append(c.partial, line...)
-			c.partial = nil
-		}
-		b = rest
-		if c.sinks.Item == nil {
-			continue
-		}
-		if err := c.sinks.Item(line); err != nil {
-			return &Error{Kind: "cancelled", Message: err.Error()}
-		}
-	}
-}
-
-func (c *call) output(h *frame.Header, payload []byte) error {
-	w := c.outputs[h.Stream]
-	if w == nil {
-		if c.sinks.Output == nil {
-			return &Error{Kind: "unsupported", Message: "nobody takes the output of this call"}
-		}
-		var err error
-		if w, err = c.sinks.Output(h.Name); err != nil {
-			return &Error{Kind: "internal", Message: err.Error()}
-		}
-		c.outputs[h.Stream] = w
-	}
-	if _, err := w.Write(payload); err != nil {
-		return &Error{Kind: "internal", Message: err.Error()}
-	}
-	if h.EOF {
-		return w.Close()
-	}
-	return c.in.send(&frame.Header{Type: frame.Ready, Call: h.Call, Stream: h.Stream}, nil)
 }

@@ -8,25 +8,31 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
+	"maps"
+	"slices"
+	"time"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
 
 	"github.com/stevedore-oci/stevedore/fetchshim"
+	"github.com/stevedore-oci/stevedore/host/peer"
 )
 
 // Options is what the reactor may reach. The zero value runs verbs that need nothing.
 type Options struct {
 	// Fetcher sends the reactor's HTTP requests; nil refuses them.
 	Fetcher fetchshim.Fetcher
-	// Allow is asked before each request, redirects apart (those are the Fetcher's); an error refuses it.
+	// Allow is asked before each request; an error refuses it. Redirects are followed by the Fetcher, whose own policy
+	// decides about them (nethttp.Options.Allow).
 	Allow func(method, url string) error
 	// Credential is asked for the user of a registry; nil, or zero fields, means anonymous.
 	Credential func(ctx context.Context, registry string) (Credential, error)
 	// Dirs makes directories of the machine readable at paths of the guest: {"/images": "/srv/images"}.
 	Dirs map[string]string
-	// Inputs are files by the name that a request uses for them, for content that is in no directory.
+	// WorkDir is the path of the guest that relative names start from; "" means the first of Dirs by name.
+	WorkDir string
+	// Inputs are files by the name that a request uses for them, for content that is in no directory. They come before Dirs.
 	Inputs map[string]Input
 	// Platform is the default platform, os/arch[/variant]; "" means linux/amd64.
 	Platform string
@@ -36,18 +42,19 @@ type Options struct {
 	CacheDir string
 	// MemoryLimit bounds the memory of one call in bytes; 0 means 512 MiB.
 	MemoryLimit int64
-	// HardKill stops a call in the middle of a step when its context ends, not only between two. It costs speed: every
-	// loop of the module is checked.
+	// HardKill stops a cancelled call even in the middle of a step, should the module loop. It costs speed: every loop of
+	// the module is checked.
 	HardKill bool
 }
 
 // Credential is what a user has for one registry.
-type Credential struct{ Username, Password, Token string }
+type Credential = peer.Credential
 
-// Input is a file that the caller has open; it must allow concurrent reads while a call runs.
-type Input interface {
-	io.ReaderAt
-	Size() int64 // bytes
+// Input is an open file that allows concurrent reads, as *bytes.Reader and *io.SectionReader do.
+type Input = peer.Input
+
+func (o Options) peer() peer.Options {
+	return peer.Options{Fetcher: o.Fetcher, Allow: o.Allow, Credential: o.Credential, Inputs: o.Inputs}
 }
 
 // Error is the error of a verb, with the kind and hint that the command line would show.
@@ -107,32 +114,18 @@ func (h *Host) Close(ctx context.Context) error {
 	return err
 }
 
-// Sinks receive what a verb gives besides its result. They are called from one goroutine, and the reactor waits for them.
-type Sinks struct {
-	// Item takes one item of a list verb, as JSON that is valid during the call only.
-	Item func(json []byte) error
-	// Event takes one event, as JSON.
-	Event func(json []byte)
-	// Output opens where bytes go; name is a suggestion. It is closed at the end of the stream only, not when the call fails.
-	Output func(name string) (io.WriteCloser, error)
-	// Memory is told the memory of the instance in bytes when the call ends.
-	Memory func(bytes uint32)
-}
-
 // Call runs one verb with a JSON request and returns its JSON result (nil for a list verb). Errors of the verb are
-// [*Error]. When ctx ends, the verb is told to stop and gets a few steps to do so.
+// [*Error]. When ctx ends, the verb is told to stop and gets a second to do so; the error then is of kind cancelled.
 func (h *Host) Call(ctx context.Context, verb string, request []byte, sinks Sinks) (json.RawMessage, error) {
-	conf := wazero.NewModuleConfig().WithName("").WithStartFunctions("_initialize").
-		WithSysWalltime().WithSysNanotime().WithSysNanosleep().WithRandSource(rand.Reader)
-	fs := wazero.NewFSConfig()
-	for guest, dir := range h.o.Dirs {
-		fs = fs.WithReadOnlyDirMount(dir, guest)
-	}
-	run := context.WithoutCancel(ctx)
+	run, kill := context.WithCancel(context.WithoutCancel(ctx))
+	defer kill()
 	if h.o.HardKill {
-		run = ctx
+		defer context.AfterFunc(ctx, func() {
+			t := time.AfterFunc(graceTime, kill)
+			context.AfterFunc(run, func() { t.Stop() })
+		})()
 	}
-	mod, err := h.runtime.InstantiateModule(run, h.module, conf.WithFSConfig(fs))
+	mod, err := h.runtime.InstantiateModule(run, h.module, h.config())
 	if err != nil {
 		return nil, fmt.Errorf("instantiate: %w", err)
 	}
@@ -141,10 +134,25 @@ func (h *Host) Call(ctx context.Context, verb string, request []byte, sinks Sink
 	c := newCall(ctx, h, in, sinks)
 	defer c.end()
 	out, err := c.run(verb, request)
-	if sinks.Memory != nil {
-		sinks.Memory(mod.Memory().Size())
+	if sinks.Stats != nil {
+		in.stats.Memory = int64(mod.Memory().Size())
+		sinks.Stats(in.stats)
 	}
 	return out, err
+}
+
+// config gives an instance real clocks, real randomness and the directories; nothing else of the machine.
+func (h *Host) config() wazero.ModuleConfig {
+	dirs := wazero.NewFSConfig()
+	for _, guest := range slices.Sorted(maps.Keys(h.o.Dirs)) { // the first one is where relative names start
+		dirs = dirs.WithReadOnlyDirMount(h.o.Dirs[guest], guest)
+	}
+	conf := wazero.NewModuleConfig().WithName("").WithStartFunctions("_initialize").WithFSConfig(dirs).
+		WithSysWalltime().WithSysNanotime().WithSysNanosleep().WithRandSource(rand.Reader)
+	if h.o.WorkDir != "" {
+		conf = conf.WithEnv("PWD", h.o.WorkDir)
+	}
+	return conf
 }
 
 // Get is Call with a typed request and result.

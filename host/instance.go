@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/tetratelabs/wazero/api"
 
@@ -14,11 +15,12 @@ type instance struct {
 	ctx                           context.Context
 	mod                           api.Module
 	abi, alloc, push, step, pulls api.Function
+	stats                         Stats
 }
 
 func newInstance(ctx context.Context, mod api.Module) *instance {
 	f := mod.ExportedFunction
-	return &instance{ctx, mod, f("stevedore_abi"), f("alloc"), f("push"), f("step"), f("pull")}
+	return &instance{ctx: ctx, mod: mod, abi: f("stevedore_abi"), alloc: f("alloc"), push: f("push"), step: f("step"), pulls: f("pull")}
 }
 
 // check says whether the module is a reactor of this contract.
@@ -48,11 +50,23 @@ func (in *instance) send(h *frame.Header, payload []byte) error {
 	if err != nil {
 		return err
 	}
-	if !in.mod.Memory().Write(uint32(r[0]), b) {
-		return fmt.Errorf("alloc gave %d bytes outside the memory", len(b))
+	if r[0] == 0 || !in.mod.Memory().Write(uint32(r[0]), b) {
+		return fmt.Errorf("alloc did not give %d bytes", len(b))
 	}
 	_, err = in.push.Call(in.ctx, r[0], uint64(len(b)))
 	return err
+}
+
+// stepOnce lets the guest work and returns its state.
+func (in *instance) stepOnce() (uint64, error) {
+	start := time.Now()
+	r, err := in.step.Call(in.ctx)
+	in.stats.Steps++
+	in.stats.Longest = max(in.stats.Longest, time.Since(start))
+	if err != nil {
+		return 0, err
+	}
+	return r[0], nil
 }
 
 // pull takes one frame; nil when there is none.
