@@ -3,6 +3,7 @@
 package frame
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -117,10 +118,13 @@ type Entry struct {
 
 // Encode returns one frame. It fails for broken JSON in h and for what is larger than a frame may be.
 func Encode(h *Header, payload []byte) ([]byte, error) {
-	head, err := json.Marshal(h)
-	if err != nil {
+	var buf bytes.Buffer
+	e := json.NewEncoder(&buf)
+	e.SetEscapeHTML(false) // the JSON of a verb travels as it is
+	if err := e.Encode(h); err != nil {
 		return nil, err
 	}
+	head := bytes.TrimSuffix(buf.Bytes(), []byte("\n"))
 	if len(head) > MaxHeader || len(payload) > MaxPayload {
 		return nil, fmt.Errorf("%s frame is too large: a header of %d bytes, a payload of %d", h.Type, len(head), len(payload))
 	}
