@@ -43,7 +43,8 @@ func parseOne(h string) []Challenge {
 	}
 }
 
-// skipToken68 leaves out the one-word form of credentials, which no registry uses in a challenge.
+// skipToken68 leaves out the one-word form of credentials, which no registry uses in a challenge. What is one word up to
+// the comma, or has padding, is that; "realm=x" is a parameter.
 func skipToken68(s string) string {
 	end := strings.IndexByte(s, ',')
 	if end < 0 {
@@ -51,7 +52,7 @@ func skipToken68(s string) string {
 	}
 	word := strings.TrimRight(s[:end], " \t")
 	bare := strings.TrimRight(word, "=")
-	if bare != "" && !strings.ContainsAny(bare, " \t=\"") && (len(bare) < len(word) || end == len(s) && !strings.Contains(word, "=")) {
+	if bare != "" && !strings.ContainsAny(bare, " \t=\"") {
 		return s[end:]
 	}
 	return s

@@ -1,0 +1,161 @@
+package distspec
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestPath(t *testing.T) {
+	const digest = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+	for in, want := range map[string]Path{
+		"/v2":                                   {Kind: Base},
+		"/v2/":                                  {Kind: Base},
+		"/v2/_catalog":                          {Kind: Catalog},
+		"/v2/a/manifests/latest":                {Manifest, "a", "latest"},
+		"/v2/a/b/c/manifests/" + digest:         {Manifest, "a/b/c", digest},
+		"/v2/manifests/manifests/manifests":     {Manifest, "manifests", "manifests"},
+		"/v2/a/manifests/blobs/blobs/" + digest: {Blob, "a/manifests/blobs", digest},
+		"/v2/tags/list/tags/list":               {Tags, "tags/list", ""},
+		"/v2/a/tags/manifests/list":             {Manifest, "a/tags", "list"},
+		"/v2/a/blobs/uploads/":                  {Upload, "a", ""},
+		"/v2/a/blobs/uploads/manifests":         {Upload, "a", "manifests"},
+		"/v2/a/blobs/uploads/manifests/v1":      {Manifest, "a/blobs/uploads", "v1"},
+		"/v2/blobs/uploads/blobs/uploads/x":     {Upload, "blobs/uploads", "x"},
+		"/v2/a/referrers/" + digest:             {Referrers, "a", digest},
+		"/v2/a/referrers/referrers/" + digest:   {Referrers, "a/referrers", digest},
+		"/v2/a/tags/other":                      {},
+		"/v2/manifests/latest":                  {},
+		"/v2x/a/manifests/latest":               {},
+		"/v1/a/manifests/latest":                {},
+		"":                                      {},
+	} {
+		got := ParsePath(in)
+		require.Equal(t, want, got, in)
+		if want.Kind != Unknown && in != "/v2" {
+			require.Equal(t, in, got.String())
+		}
+	}
+}
+
+func TestErrorText(t *testing.T) {
+	long := strings.Repeat("x", 100_000)
+	for in, want := range map[string]string{
+		"": "",
+		`{"errors":[{"code":"DENIED","message":"no access"},{"code":"NAME_UNKNOWN"}]}`: "DENIED: no access; NAME_UNKNOWN",
+		`{"errors":[{"code":"UNKNOWN","message":"a\u001b[2Jb\nc"}]}`:                   "UNKNOWN: a [2Jb c",
+		`{"details":"incorrect username or password"}`:                                 "incorrect username or password",
+		`{"error":"invalid_grant"}`:                                                    "invalid_grant",
+		"  plain\r\n text\x00 ":                                                        "plain text",
+		"<html><body>502</body></html>":                                                "it answered HTML, not the registry API",
+	} {
+		require.Equal(t, want, ErrorText([]byte(in)), in)
+	}
+	require.Less(t, len(ErrorText([]byte(long))), 500)
+	require.Less(t, len(ErrorText(EncodeErrors(Error{"X", long}))), 500)
+	require.Equal(t, "NAME_UNKNOWN: m", ErrorText(EncodeErrors(Error{NameUnknown, "m"})))
+}
+
+func TestRange(t *testing.T) {
+	for _, c := range []struct {
+		header          string
+		size            int64
+		want            Range
+		ok, satisfiable bool
+	}{
+		{"bytes=0-0", 10, Range{0, 0}, true, true},
+		{"bytes=2-", 10, Range{2, 9}, true, true},
+		{"bytes=2-99", 10, Range{2, 9}, true, true},
+		{"bytes=-3", 10, Range{7, 9}, true, true},
+		{"bytes=-99", 10, Range{0, 9}, true, true},
+		{"bytes=10-", 10, Range{10, 9}, true, false},
+		{"bytes=-0", 10, Range{}, true, false},
+		{"bytes=-5", 0, Range{}, true, false},
+		{"bytes=0-", 0, Range{0, -1}, true, false},
+		{"", 10, Range{}, false, true},
+		{"bytes=5-2", 10, Range{}, false, true},
+		{"bytes=0-1,3-4", 10, Range{}, false, true},
+		{"bytes=+1-2", 10, Range{}, false, true},
+		{"bytes=-", 10, Range{}, false, true},
+		{"items=0-1", 10, Range{}, false, true},
+		{"bytes=99999999999999999999-", 10, Range{}, false, true},
+	} {
+		r, ok, satisfiable := ParseRange(c.header, c.size)
+		require.Equal(t, c.ok, ok, c.header)
+		require.Equal(t, c.satisfiable, satisfiable, c.header)
+		if ok && satisfiable {
+			require.Equal(t, c.want, r, c.header)
+		}
+	}
+	r, size, err := ParseContentRange(Range{2, 4}.ContentRange(9))
+	require.NoError(t, err)
+	require.Equal(t, Range{2, 4}, r)
+	require.EqualValues(t, 9, size)
+	_, size, err = ParseContentRange("bytes 0-1/*")
+	require.NoError(t, err)
+	require.EqualValues(t, -1, size)
+	for _, bad := range []string{"", "bytes 0-1", "bytes */9", "bytes 4-2/9", "bytes 0-9/9", "0-1/2", "bytes -1-2/9", Unsatisfied(9)} {
+		_, _, err := ParseContentRange(bad)
+		require.Error(t, err, bad)
+	}
+}
+
+func TestNextLink(t *testing.T) {
+	const base = "https://r.example/v2/a/tags/list?n=2"
+	for in, want := range map[string]string{
+		`</v2/a/tags/list?n=2&last=b>; rel="next"`:                        "https://r.example/v2/a/tags/list?n=2&last=b",
+		`<?last=b>; rel=next`:                                             "https://r.example/v2/a/tags/list?last=b",
+		`<https://other.example/x>; title="a, b; rel=\"prev\""; REL=NEXT`: "https://other.example/x",
+		`</p>; rel="prev", </n>; rel="last next"`:                         "https://r.example/n",
+		`</p>; rel="prev"; rel="next"`:                                    "",
+		`</n> ;rel = "next"`:                                              "https://r.example/n",
+		`</n>`:                                                            "",
+		`</n; rel="next"`:                                                 "",
+		``:                                                                "",
+		`junk, </n>; rel=next`:                                            "https://r.example/n",
+		`<http://[::1>; rel=next`:                                         "",
+	} {
+		require.Equal(t, want, NextLink([]string{in}, base), in)
+	}
+	require.Equal(t, "https://r.example/n", NextLink([]string{`</p>; rel=prev`, `</n>; rel=next`}, base))
+}
+
+func TestChallenges(t *testing.T) {
+	bearer := Challenge{"bearer", map[string]string{"realm": "https://a.example/t", "service": "s", "scope": "repository:x:pull,push"}}
+	for _, c := range []struct {
+		in   []string
+		want []Challenge
+	}{
+		{[]string{`Bearer realm="https://a.example/t",service="s",scope="repository:x:pull,push"`}, []Challenge{bearer}},
+		{[]string{`BEARER Realm = "https://a.example/t" , SERVICE=s, scope="repository:x:pull,push"`}, []Challenge{bearer}},
+		{[]string{`Basic realm="a, \"b\" Bearer realm=c"`}, []Challenge{{"basic", map[string]string{"realm": `a, "b" Bearer realm=c`}}}},
+		{[]string{`Negotiate, Basic realm="x", Bearer realm="https://a.example/t",service=s,scope="repository:x:pull,push"`},
+			[]Challenge{{"negotiate", map[string]string{}}, {"basic", map[string]string{"realm": "x"}}, bearer}},
+		{[]string{`Negotiate YWJj==, Basic realm=x`}, []Challenge{{"negotiate", map[string]string{}}, {"basic", map[string]string{"realm": "x"}}}},
+		{[]string{`Negotiate YWJj, Basic realm=x`}, []Challenge{{"negotiate", map[string]string{}}, {"basic", map[string]string{"realm": "x"}}}},
+		{[]string{`Negotiate`, `Basic realm=x`}, []Challenge{{"negotiate", map[string]string{}}, {"basic", map[string]string{"realm": "x"}}}},
+		{[]string{`Basic realm=first, realm=second`}, []Challenge{{"basic", map[string]string{"realm": "first"}}}},
+		{[]string{`Basic realm="unended`}, []Challenge{{"basic", map[string]string{"realm": "unended"}}}},
+		{[]string{"", " , ,", `"quoted"`}, nil},
+	} {
+		require.Equal(t, c.want, ParseChallenges(c.in), "%q", c.in)
+	}
+}
+
+func TestRetryAfter(t *testing.T) {
+	now := time.Date(2025, 1, 2, 3, 4, 5, 0, time.UTC)
+	for in, want := range map[string]time.Duration{
+		"0": 0, " 17 ": 17 * time.Second, "Thu, 02 Jan 2025 03:05:05 GMT": time.Minute, "Thu, 02 Jan 2020 03:05:05 GMT": 0,
+		"99999999999999999": maxRetryAfter,
+	} {
+		got, ok := RetryAfter(in, now)
+		require.True(t, ok, in)
+		require.Equal(t, want, got, in)
+	}
+	for _, bad := range []string{"", "soon", "-1", "1.5"} {
+		_, ok := RetryAfter(bad, now)
+		require.False(t, ok, bad)
+	}
+}
