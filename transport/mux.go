@@ -4,8 +4,9 @@ package transport
 
 import (
 	"context"
+	"errors"
 	"io"
-	"sync"
+	"io/fs"
 
 	"github.com/stevedore-oci/stevedore/core/clock"
 	"github.com/stevedore-oci/stevedore/core/content"
@@ -14,6 +15,7 @@ import (
 	"github.com/stevedore-oci/stevedore/core/ref"
 	"github.com/stevedore-oci/stevedore/fetchshim"
 	"github.com/stevedore-oci/stevedore/transport/fsys"
+	"github.com/stevedore-oci/stevedore/transport/registry"
 	"github.com/stevedore-oci/stevedore/transport/registry/auth"
 )
 
@@ -21,9 +23,9 @@ import (
 type Options struct {
 	// Files opens paths. Nil: the transports on files are of kind unsupported.
 	Files fsys.Host
-	// Fetcher reaches registries. Nil: docker:// is of kind unsupported, and NoRegistryHint, where set, says what to do.
+	// Fetcher reaches registries. Nil: docker:// is of kind unsupported, and NoRegistryHint says what to do instead.
 	Fetcher        fetchshim.Fetcher
-	NoRegistryHint string
+	NoRegistryHint string // "" for a general one
 	// Keychain finds credentials. Nil: anonymous.
 	Keychain auth.Keychain
 	// PlainHTTP says which registries (host[:port]) are spoken to without TLS. Nil: those on the loopback only.
@@ -47,36 +49,105 @@ type Options struct {
 
 // Mux opens references of every scheme. It is safe for concurrent use.
 type Mux struct {
-	o      Options
-	client func() registryClient // one for all references, so that tokens are shared
-}
-
-// registryClient is the part of a registry client that the Mux needs.
-type registryClient interface {
-	Repository(r ref.Reference) content.Source
+	o        Options
+	registry *registry.Client // one for all references, so that tokens are shared; nil without a Fetcher
 }
 
 // New makes a Mux. It does no I/O.
 func New(o Options) *Mux {
-	if o.Clock == nil {
-		o.Clock = clock.System{}
-	}
+	o.Files = fsys.YieldingHost(o.Files, o.Yield)
+	o.Scratch = fsys.YieldingDir(o.Scratch, o.Yield)
 	m := &Mux{o: o}
-	m.client = sync.OnceValue(m.newClient)
+	if o.Fetcher != nil {
+		m.registry = registry.New(registry.Options{
+			Fetcher: o.Fetcher, Keychain: o.Keychain, Clock: o.Clock, Event: o.Event, Yield: o.Yield,
+			PlainHTTP: o.PlainHTTP, HidesHeaders: o.HidesHeaders,
+		})
+	}
 	return m
 }
 
-func (m *Mux) newClient() registryClient { return nil }
+const noRegistry = "copy the image to an OCI layout first (oci:path), or use the native binary or a program that embeds the reactor"
 
 // Open opens the endpoint of r for reading; the caller closes it. ctx must stay alive as long as what is opened, since
 // on some hosts files are read through it. Kinds: not_found and denied for paths, input for what is not of the format
 // that the scheme says, unsupported for what this host cannot reach, and what the transport adds.
 func (m *Mux) Open(ctx context.Context, r ref.Reference) (content.Source, error) {
-	return nil, errs.New(errs.Unsupported, r.Typed, "the transport %s: is not there yet", r.Scheme)
+	switch r.Scheme {
+	case ref.Docker:
+		if m.registry == nil {
+			hint := m.o.NoRegistryHint
+			if hint == "" {
+				hint = noRegistry
+			}
+			return nil, errs.New(errs.Unsupported, r.Typed, "this host has no network").Hinted("%s", hint)
+		}
+		return m.registry.Repository(r), nil
+	case ref.OCI, ref.Dir:
+		return m.openDir(ctx, r)
+	case ref.OCIArchive, ref.DockerArchive:
+		return m.openArchive(ctx, r)
+	case ref.Mem:
+		s, ok := m.o.Mem[r.Path]
+		if !ok {
+			return nil, errs.New(errs.NotFound, r.Typed, "there is no image of that name in memory")
+		}
+		return borrowed{s}, nil
+	case ref.Static:
+		return nil, errs.New(errs.Unsupported, r.Typed, "static: is read by a later version")
+	}
+	return nil, errs.New(errs.Input, r.Typed, "has the unknown transport %q", r.Scheme)
 }
 
+// borrowed is a source that somebody else closes.
+type borrowed struct{ content.Source }
+
+func (borrowed) Close() error { return nil }
+
+// Unwrap lets content.As find what the source can do besides.
+func (b borrowed) Unwrap() any { return b.Source }
+
 // OpenFile opens a file named by the user for one pass from its start, "-" being standard input; the caller closes it.
-// Kinds: not_found, denied, input (a directory or a device), unsupported (this host has no files).
+// Kinds: not_found, denied, input (a directory or a device), unsupported (this host has no files, or no standard input).
 func (m *Mux) OpenFile(ctx context.Context, name string) (io.ReadCloser, error) {
-	return nil, errs.New(errs.Unsupported, name, "files are not there yet")
+	if name == stdin {
+		r, err := m.openStdin(ctx, "standard input")
+		if err != nil {
+			return nil, err
+		}
+		return struct {
+			io.Reader
+			io.Closer
+		}{fsys.Pace(ctx, r, m.o.Yield), r}, nil
+	}
+	f, err := m.openFile(ctx, name, name)
+	if err != nil {
+		return nil, err
+	}
+	return fsys.NewReader(ctx, f, 0), nil
+}
+
+const stdin = "-"
+
+func (m *Mux) openStdin(ctx context.Context, subject string) (io.ReadCloser, error) {
+	if m.o.Stdin == nil {
+		return nil, errs.New(errs.Unsupported, subject, "this host has no standard input")
+	}
+	r, err := m.o.Stdin(ctx)
+	return r, errs.Wrap(subject, err)
+}
+
+// openFile opens a regular file; subject is what errors name.
+func (m *Mux) openFile(ctx context.Context, path, subject string) (fsys.File, error) {
+	if m.o.Files == nil {
+		return nil, errs.New(errs.Unsupported, subject, "this host has no files")
+	}
+	f, err := m.o.Files.OpenFile(ctx, path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, errs.New(errs.NotFound, subject, "there is no such file")
+	case errors.Is(err, fs.ErrInvalid):
+		return nil, errs.New(errs.Input, subject, "is not a regular file")
+	}
+	return f, fsys.Kinded(subject, err)
 }
