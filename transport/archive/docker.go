@@ -208,6 +208,11 @@ func (s *Docker) byDigest(ctx context.Context, d digest.Digest) (oci.Document, e
 	return fsys.ReadDocument(ctx, f, d, "", d.String())
 }
 
+// StatBlob implements [content.BlobStatter].
+func (s *Docker) StatBlob(ctx context.Context, d digest.Digest) (v1.Descriptor, error) {
+	return fsys.StatBlob(ctx, d, s.open)
+}
+
 // Blob is also a [content.RangeOpener].
 func (s *Docker) Blob(d v1.Descriptor) content.Blob { return fsys.Blob{D: d, Find: s.open} }
 

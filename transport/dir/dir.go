@@ -90,6 +90,11 @@ func (s *Source) Resolve(ctx context.Context, ref string) (v1.Descriptor, error)
 	return d, nil
 }
 
+// StatBlob implements [content.BlobStatter].
+func (s *Source) StatBlob(ctx context.Context, d digest.Digest) (v1.Descriptor, error) {
+	return fsys.StatBlob(ctx, d, s.open)
+}
+
 // Blob is also a [content.RangeOpener].
 func (s *Source) Blob(d v1.Descriptor) content.Blob { return fsys.Blob{D: d, Find: s.open} }
 

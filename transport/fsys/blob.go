@@ -82,3 +82,15 @@ func manifestLike(raw []byte) bool {
 	}
 	return json.Unmarshal(raw, &head) == nil && (head.MediaType != "" || head.Manifests != nil || head.Layers != nil)
 }
+
+// StatBlob is what a [content.BlobStatter] on files answers: the size of the file that find opens.
+func StatBlob(ctx context.Context, d digest.Digest, find func(context.Context, v1.Descriptor) (File, error)) (v1.Descriptor, error) {
+	if err := oci.CheckDigest(d.String()); err != nil {
+		return v1.Descriptor{}, err
+	}
+	f, err := find(ctx, v1.Descriptor{Digest: d})
+	if err != nil {
+		return v1.Descriptor{}, err
+	}
+	return v1.Descriptor{Digest: d, Size: f.Size()}, f.Close()
+}

@@ -109,6 +109,11 @@ func (r *Repository) Tags(_ context.Context, last string) iter.Seq2[string, erro
 	}
 }
 
+// StatBlob implements [content.BlobStatter].
+func (r *Repository) StatBlob(ctx context.Context, d digest.Digest) (v1.Descriptor, error) {
+	return fsys.StatBlob(ctx, d, r.open)
+}
+
 // Blob is also a [content.RangeOpener].
 func (r *Repository) Blob(d v1.Descriptor) content.Blob { return fsys.Blob{D: d, Find: r.open} }
 

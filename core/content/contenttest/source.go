@@ -161,6 +161,9 @@ func optional(t *testing.T, s content.Source, f Fixture) {
 			t.Errorf("tag %q after the last one", tag)
 		}
 	}
+	if b, ok := content.As[content.BlobStatter](s); ok {
+		statter(t, b, f)
+	}
 	big := f.largest()
 	if o, ok := content.As[content.RangeOpener](s.Blob(big.Descriptor)); ok {
 		for _, off := range []int{0, 1, 100_000, len(big.Bytes)} {
@@ -172,6 +175,19 @@ func optional(t *testing.T, s content.Source, f Fixture) {
 			require.True(t, bytes.Equal(big.Bytes[off:], got), "from %d", off)
 		}
 	}
+}
+
+func statter(t *testing.T, s content.BlobStatter, f Fixture) {
+	for _, c := range f.Blobs {
+		d, err := s.StatBlob(t.Context(), c.Descriptor.Digest)
+		require.NoError(t, err)
+		require.Equal(t, c.Descriptor.Digest, d.Digest)
+		require.Equal(t, c.Descriptor.Size, d.Size)
+	}
+	_, err := s.StatBlob(t.Context(), digest.FromString("this is nowhere"))
+	require.Equal(t, errs.NotFound, errs.Of(err), "%v", err)
+	_, err = s.StatBlob(t.Context(), "sha256:../x")
+	require.Equal(t, errs.Input, errs.Of(err), "%v", err)
 }
 
 func drain(ctx context.Context, b content.Blob) ([]byte, error) {
