@@ -12,12 +12,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	v1 "github.com/opencontainers/image-spec/specs-go/v1"
-
 	"github.com/stevedore-oci/stevedore/core"
 	"github.com/stevedore-oci/stevedore/core/errs"
 	"github.com/stevedore-oci/stevedore/core/event"
-	"github.com/stevedore-oci/stevedore/core/oci"
 )
 
 // Global are the options that every command has.
@@ -25,7 +22,6 @@ type Global struct {
 	JSON      bool
 	JSONL     bool
 	Events    string // "" or "json"
-	Platform  string
 	Quiet     bool
 	Jobs      int
 	Creds     string // user:password
@@ -35,7 +31,6 @@ type Global struct {
 	CertFile  string
 	KeyFile   string
 	Insecure  bool
-	Color     bool // a terminal that wants colour
 }
 
 // Shell is what a program gives to the command line.
@@ -158,12 +153,4 @@ func report(sh *Shell, g *Global, err error) {
 	if h := errs.HintOf(err); h != "" {
 		fmt.Fprintf(sh.Stderr, "hint: %s\n", plain(h))
 	}
-}
-
-// DefaultPlatform reads --platform where a command has it as its default.
-func (g Global) DefaultPlatform(fallback v1.Platform) (v1.Platform, error) {
-	if g.Platform == "" {
-		return fallback, nil
-	}
-	return oci.ParsePlatform(g.Platform)
 }

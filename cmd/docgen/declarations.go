@@ -1,0 +1,69 @@
+package main
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+
+	"github.com/stevedore-oci/stevedore/core"
+)
+
+// declarations are the TypeScript types of every request, result and item, and the interface of the verbs.
+func declarations() string {
+	var b strings.Builder
+	b.WriteString("// Generated from the Go request structs by `make gen`. Do not edit.\n\nimport type { CallOptions } from './index.js';\n")
+	seen := map[reflect.Type]bool{}
+	for _, v := range core.Verbs {
+		for _, t := range append([]reflect.Type{v.In, v.Out, v.Item}, nested(v)...) {
+			if t != nil && t.Kind() == reflect.Struct && !seen[t] {
+				seen[t] = true
+				declare(&b, t)
+			}
+		}
+	}
+	b.WriteString("\n/** The verbs, each by its name. */\nexport interface Verbs {\n")
+	for _, v := range core.Verbs {
+		fmt.Fprintf(&b, "  /** %s. */\n", v.Summary)
+		in := "request: " + v.In.Name()
+		if v.In.NumField() == 0 {
+			in = "request?: " + v.In.Name()
+		}
+		switch {
+		case v.Item != nil:
+			fmt.Fprintf(&b, "  %s(%s, options?: CallOptions): AsyncIterable<%s>;\n", v.Name, in, typeName(v.Item))
+		case writes(v):
+			fmt.Fprintf(&b, "  %s(%s, options?: CallOptions): Promise<%s & { bytes?: Uint8Array }>;\n", v.Name, in, v.Out.Name())
+		default:
+			fmt.Fprintf(&b, "  %s(%s, options?: CallOptions): Promise<%s>;\n", v.Name, in, v.Out.Name())
+		}
+	}
+	b.WriteString("}\n")
+	return b.String()
+}
+
+// writes says whether a verb may write content: its request says where it goes.
+func writes(v core.Verb) bool {
+	_, ok := v.In.FieldByName("Output")
+	return ok
+}
+
+func declare(b *strings.Builder, t reflect.Type) {
+	fmt.Fprintf(b, "\nexport interface %s {\n", t.Name())
+	for _, f := range fields(t) {
+		name, typ := f.name, typeName(f.typ)
+		if strings.ContainsAny(name, ".-") {
+			name = "'" + name + "'"
+		}
+		if f.optional {
+			name += "?"
+		}
+		if len(f.enum) > 0 {
+			typ = "'" + strings.Join(f.enum, "' | '") + "'"
+		}
+		if f.help != "" {
+			fmt.Fprintf(b, "  /** %s */\n", strings.ReplaceAll(f.help, "*/", "* /"))
+		}
+		fmt.Fprintf(b, "  %s: %s;\n", name, typ)
+	}
+	b.WriteString("}\n")
+}

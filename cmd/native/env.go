@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/stevedore-oci/stevedore/cmd/cli"
+	"github.com/stevedore-oci/stevedore/cmd/native/credential"
+	"github.com/stevedore-oci/stevedore/core"
+	"github.com/stevedore-oci/stevedore/core/clock"
+	"github.com/stevedore-oci/stevedore/core/errs"
+	"github.com/stevedore-oci/stevedore/core/event"
+	"github.com/stevedore-oci/stevedore/fetchshim/nethttp"
+	"github.com/stevedore-oci/stevedore/transport"
+	"github.com/stevedore-oci/stevedore/transport/fsys/osfs"
+	"github.com/stevedore-oci/stevedore/transport/registry/auth"
+)
+
+// environment gives the machine to the verbs.
+func environment(_ context.Context, g cli.Global, events func(event.Event)) (*core.Env, func(), error) {
+	fetcher, err := newFetcher(g)
+	if err != nil {
+		return nil, nil, err
+	}
+	keys, err := keychain(g, events)
+	if err != nil {
+		return nil, nil, err
+	}
+	temp, err := os.MkdirTemp("", "stevedore-")
+	if err != nil {
+		return nil, nil, errs.New(errs.Internal, os.TempDir(), "temporary folder: %w", err)
+	}
+	scratch, err := osfs.Create(temp)
+	if err != nil {
+		return nil, nil, errors.Join(err, os.RemoveAll(temp))
+	}
+	o := transport.Options{
+		Files: osfs.Host{}, Fetcher: fetcher, Keychain: keys, Clock: clock.System{}, Event: events, Scratch: scratch,
+		Stdin: func(context.Context) (io.ReadCloser, error) { return io.NopCloser(os.Stdin), nil },
+	}
+	if g.PlainHTTP != "" {
+		o.PlainHTTP = func(string) bool { return g.PlainHTTP == "true" }
+	}
+	mux := transport.New(o)
+	env := &core.Env{
+		Source: mux.Open, File: mux.OpenFile, Clock: clock.System{},
+		// Containers are Linux on every desktop: a Mac asks for linux/arm64.
+		Platform: v1.Platform{OS: "linux", Architecture: runtime.GOARCH},
+	}
+	return env, func() {
+		_ = scratch.Close()
+		_ = os.RemoveAll(temp)
+	}, nil
+}
+
+func newFetcher(g cli.Global) (*nethttp.Fetcher, error) {
+	tls := nethttp.TLS{SkipVerify: g.Insecure}
+	for _, f := range []struct {
+		name string
+		to   *[]byte
+	}{{g.CAFile, &tls.CA}, {g.CertFile, &tls.Cert}, {g.KeyFile, &tls.Key}} {
+		if f.name == "" {
+			continue
+		}
+		b, err := os.ReadFile(f.name)
+		if err != nil {
+			return nil, errs.New(errs.Input, f.name, "%w", err)
+		}
+		*f.to = b
+	}
+	conf, err := tls.Config()
+	if err != nil {
+		return nil, errs.New(errs.Input, "TLS", "%w", err)
+	}
+	return nethttp.New(nethttp.Options{TLS: conf}), nil
+}
+
+// keychain is what --creds or --authfile say, else the user's files and helpers.
+func keychain(g cli.Global, events func(event.Event)) (auth.Keychain, error) {
+	if g.Creds != "" {
+		user, password, ok := strings.Cut(g.Creds, ":")
+		if !ok || user == "" {
+			return nil, errs.New(errs.Input, "--creds", "is not user:password")
+		}
+		return auth.Static{Username: user, Password: password}, nil
+	}
+	k := credential.Default(os.Getenv)
+	if g.AuthFile != "" {
+		k = credential.Keychain{Files: []string{g.AuthFile}, Required: true}
+	}
+	k.Warn = func(subject, message string) {
+		events(event.Event{Kind: event.Warning, Subject: subject, Message: message})
+	}
+	return k, nil
+}
+
+// create makes an output file that appears under its name when it is whole.
+func create(name string) (io.WriteCloser, error) {
+	f, err := os.CreateTemp(filepath.Dir(name), ".stevedore-*")
+	if err != nil {
+		return nil, errs.New(errs.Input, name, "%w", err)
+	}
+	return &outFile{File: f, name: name}, nil
+}
+
+type outFile struct {
+	*os.File
+	name string
+}
+
+// Close gives the file its name.
+func (o *outFile) Close() error {
+	err := errors.Join(o.File.Chmod(0o644), o.File.Close())
+	if err == nil {
+		err = os.Rename(o.File.Name(), o.name)
+	}
+	if err != nil {
+		_ = os.Remove(o.File.Name())
+	}
+	return err
+}
+
+// Abort drops what was written.
+func (o *outFile) Abort(error) {
+	_ = o.File.Close()
+	_ = os.Remove(o.File.Name())
+}

@@ -1,0 +1,57 @@
+// Command native is the stevedore binary: the command line with everything that a machine has.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/stevedore-oci/stevedore/cmd/cli"
+)
+
+// memoryTarget is when the collector starts to work harder, in bytes: a tool that streams has no use for a large heap.
+const memoryTarget = 48 << 20
+
+// sigpipe has this number on every system that has it; its name is missing where this package only has to compile.
+const sigpipe = syscall.Signal(13)
+
+func main() { os.Exit(run()) }
+
+func run() int {
+	debug.SetMemoryLimit(memoryTarget)
+	debug.SetGCPercent(50)
+	// A reader that goes away is seen as an error of Write, which ends the command quietly.
+	signal.Ignore(sigpipe)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	out := &stdout{os.Stdout}
+	terminal := term.IsTerminal(int(os.Stdout.Fd()))
+	sh := cli.Shell{
+		Stdin: os.Stdin, Stdout: out, Stderr: os.Stderr,
+		Terminal: terminal, Color: os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb",
+		Env: environment, Create: create, Registries: true,
+		Commands: func(g *cli.Global) []*cobra.Command { return []*cobra.Command{serveCommand(g, out)} },
+	}
+	if term.IsTerminal(int(os.Stderr.Fd())) {
+		sh.Progress = newProgress
+	}
+	return cli.Run(ctx, os.Args[1:], sh)
+}
+
+// stdout turns a closed pipe into the error that ends a command quietly.
+type stdout struct{ w io.Writer }
+
+func (s *stdout) Write(p []byte) (int, error) {
+	n, err := s.w.Write(p)
+	if err != nil {
+		err = fmt.Errorf("%w: %w", cli.ErrClosed, err)
+	}
+	return n, err
+}
