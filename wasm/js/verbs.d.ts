@@ -1,0 +1,230 @@
+// Generated from the Go request structs by `make gen`. Do not edit.
+
+import type { CallOptions } from './index.js';
+
+export interface InspectIn {
+  /** image reference */
+  ref: string;
+  /** os/arch[/variant] to choose from an index */
+  platform?: string;
+  /** write the manifest or index exactly as received; with a platform, that platform's manifest */
+  raw?: boolean;
+  /** write the config exactly as received */
+  config?: boolean;
+  /** where raw or config goes: a file, or - for standard output */
+  output?: string;
+}
+
+export interface InspectOut {
+  /** as it was asked for */
+  reference: string;
+  mediaType: string;
+  digest: string;
+  /** bytes of the manifest or index, or of the config */
+  size: number;
+  kind: 'index' | 'image' | 'artifact' | 'attestation' | 'config';
+  artifactType?: string;
+  /** the manifest that this one refers to */
+  subject?: Descriptor;
+  annotations?: Record<string, string>;
+  /** what an index holds */
+  manifests?: ChildManifest[];
+  /** of an index: the image for the platform asked for, or for the default one where there is one */
+  image?: ImageInfo;
+  /** of an artifact: its content */
+  blobs?: Descriptor[];
+}
+
+export interface Descriptor {
+  mediaType: string;
+  digest: string;
+  size: number;
+  urls?: string[];
+  annotations?: Record<string, string>;
+  data?: string;
+  platform?: Platform;
+  artifactType?: string;
+}
+
+export interface Platform {
+  architecture: string;
+  os: string;
+  'os.version'?: string;
+  'os.features'?: string[];
+  variant?: string;
+}
+
+export interface ChildManifest {
+  platform?: string;
+  mediaType: string;
+  digest: string;
+  /** bytes of the manifest */
+  size: number;
+  artifactType?: string;
+  /** the image in this index that a build attestation is about */
+  attestationFor?: string;
+  annotations?: Record<string, string>;
+}
+
+export interface ImageInfo {
+  /** of the manifest */
+  digest: string;
+  platform?: string;
+  /** RFC 3339, UTC */
+  created?: string;
+  author?: string;
+  /** bytes of config and layers as they are stored */
+  totalSize: number;
+  config: RunConfig;
+  layers: LayerInfo[];
+  history: HistoryItem[];
+}
+
+export interface RunConfig {
+  user?: string;
+  workingDir?: string;
+  entrypoint: string[];
+  cmd: string[];
+  env: string[];
+  exposedPorts: string[];
+  volumes: string[];
+  stopSignal?: string;
+  labels: Record<string, string>;
+}
+
+export interface LayerInfo {
+  index: number;
+  mediaType: string;
+  digest: string;
+  /** bytes as stored */
+  size: number;
+  /** digest of the uncompressed layer */
+  diffId?: string;
+  createdBy?: string;
+}
+
+export interface HistoryItem {
+  /** RFC 3339, UTC */
+  created?: string;
+  createdBy?: string;
+  author?: string;
+  comment?: string;
+  /** the step made no layer */
+  emptyLayer?: boolean;
+}
+
+export interface DigestIn {
+  /** image reference */
+  ref?: string;
+  /** a file instead of an image; - is standard input */
+  file?: string;
+  /** hash with this algorithm (default: sha256, or what the reference is addressed by) */
+  algorithm?: 'sha256' | 'sha384' | 'sha512';
+  /** os/arch[/variant]: the digest of that platform's manifest */
+  platform?: string;
+}
+
+export interface DigestOut {
+  digest: string;
+  /** bytes */
+  size: number;
+  mediaType?: string;
+}
+
+export interface TagsIn {
+  /** repository, layout or archive, without a tag */
+  ref: string;
+  /** stop after so many */
+  limit?: number;
+  /** start after this tag */
+  after?: string;
+}
+
+export interface FilesIn {
+  /** image reference */
+  ref: string;
+  /** only paths that match; ** crosses folders, a pattern without / matches base names, a name without wildcards stands for all that is in it, too */
+  globs?: string[];
+  /** os/arch[/variant] to choose from an index */
+  platform?: string;
+  /** one layer as it is, counted from 0, with its whiteouts */
+  layer?: number;
+}
+
+export interface FileItem {
+  /** absolute; bytes that are not UTF-8 are replaced by U+FFFD */
+  path: string;
+  /** the exact bytes of a path that is not UTF-8 */
+  pathBase64?: string;
+  /** hardlink, whiteout and opaque occur in a single layer; hardlink also where the target does not exist */
+  type: 'file' | 'dir' | 'symlink' | 'hardlink' | 'char' | 'block' | 'fifo' | 'whiteout' | 'opaque';
+  /** permission, set-ID and sticky bits in octal, four digits */
+  mode: string;
+  uid: number;
+  gid: number;
+  /** bytes of content */
+  size: number;
+  /** RFC 3339, UTC */
+  mtime: string;
+  /** text of a symbolic link, target of a hard link */
+  linkTarget?: string;
+  /** first path of the same file */
+  hardlinkOf?: string;
+  /** names of extended attributes */
+  xattrs: string[];
+  devMajor?: number;
+  devMinor?: number;
+  /** layer that the path or its last change came from, counted from 0 */
+  layer: number;
+}
+
+export interface CatIn {
+  /** image reference */
+  ref: string;
+  /** file in the image; symbolic links are followed inside the image */
+  path: string;
+  /** os/arch[/variant] to choose from an index */
+  platform?: string;
+  /** the file as this layer has it, counted from 0 */
+  layer?: number;
+  /** write to this file; - is standard output */
+  output?: string;
+}
+
+export interface CatOut {
+  /** as it was asked for */
+  path: string;
+  /** where the file was found, absolute, links followed */
+  resolved: string;
+  /** bytes written */
+  size: number;
+  /** SHA-256 of the bytes written */
+  digest: string;
+  /** layer that has the content, counted from 0 */
+  layer: number;
+}
+
+export interface VersionIn {
+}
+
+export interface VersionOut {
+  version: string;
+  abi: number;
+  verbs: string[];
+}
+
+/** The verbs, each by its name. */
+export interface Verbs {
+  /** Say what an image, index or artifact is. */
+  inspect(request: InspectIn, options?: CallOptions): Promise<InspectOut & { bytes?: Uint8Array }>;
+  /** Tell the digest of an image or a file. */
+  digest(request: DigestIn, options?: CallOptions): Promise<DigestOut>;
+  /** List the tags of a repository. */
+  tags(request: TagsIn, options?: CallOptions): AsyncIterable<string>;
+  /** List the files of an image, merged or layer by layer. */
+  files(request: FilesIn, options?: CallOptions): AsyncIterable<FileItem>;
+  /** Write one file of an image. */
+  cat(request: CatIn, options?: CallOptions): Promise<CatOut & { bytes?: Uint8Array }>;
+  /** Tell which build this is and what it can do. */
+  version(request?: VersionIn, options?: CallOptions): Promise<VersionOut>;
+}
