@@ -20,7 +20,6 @@ import (
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/stevedore-oci/stevedore/core/content"
 	"github.com/stevedore-oci/stevedore/fetchshim/nethttp"
 	"github.com/stevedore-oci/stevedore/transport/fsys/osfs"
 	"github.com/stevedore-oci/stevedore/transport/layout"
@@ -134,9 +133,9 @@ func registryOf(t *testing.T, dir string) string {
 	ctx := context.Background()
 	root, err := osfs.Host{}.OpenDir(ctx, dir)
 	require.NoError(t, err)
-	src, err := layout.New(ctx, root)
+	src, err := layout.Open(ctx, root, dir)
 	require.NoError(t, err)
-	srv := httptest.NewServer(nethttp.Handler(serve.New(serve.Options{Repository: func(context.Context, string) (content.Source, error) { return src, nil }})))
+	srv := httptest.NewServer(nethttp.Handler(serve.New(serve.Options{Source: src})))
 	t.Cleanup(func() { srv.Close(); _ = src.Close() })
 	return strings.TrimPrefix(srv.URL, "http://")
 }
