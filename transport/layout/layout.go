@@ -90,7 +90,7 @@ func BlobPath(d digest.Digest) string {
 }
 
 // Manifest returns the manifest of a tag (an annotation of an entry in index.json), of any digest whose blob is there,
-// or for "" the only entry, or the one tagged latest. Kind input where several would do; the hint lists them.
+// or for "" the only entry, the only one with a tag, or the one tagged latest. Kind input where several would do; the hint lists them.
 func (s *Source) Manifest(ctx context.Context, ref string) (oci.Document, error) {
 	_, doc, err := s.read(ctx, ref)
 	return doc, err

@@ -77,7 +77,9 @@ func TestTags(t *testing.T) {
 		{"the tag ends another", []v1.Descriptor{entry(amd, refName, "x:11"), entry(arm, refName, "x:21")}, "1", oci.Document{}, errs.NotFound},
 		{"containerd's name", []v1.Descriptor{entry(amd, ctrName, "docker.io/library/x:1"), entry(arm)}, "1", amd, ""},
 		{"nothing asked, latest there", []v1.Descriptor{entry(amd, refName, "1"), entry(arm, refName, "latest")}, "", arm, ""},
-		{"nothing asked, several", []v1.Descriptor{entry(amd, refName, "1"), entry(arm)}, "", oci.Document{}, errs.Input},
+		{"nothing asked, one has a tag", []v1.Descriptor{entry(amd), entry(root, refName, "1"), entry(arm)}, "", root, ""},
+		{"nothing asked, several", []v1.Descriptor{entry(amd, refName, "1"), entry(arm, refName, "2")}, "", oci.Document{}, errs.Input},
+		{"nothing asked, several without tags", []v1.Descriptor{entry(amd), entry(arm)}, "", oci.Document{}, errs.Input},
 		{"nothing asked, none there", nil, "", oci.Document{}, errs.NotFound},
 		{"a tag twice", []v1.Descriptor{entry(amd, refName, "1"), entry(arm, refName, "1")}, "1", oci.Document{}, errs.Input},
 		{"a child in a nested index", []v1.Descriptor{entry(root, refName, "1")}, arm.Digest().String(), arm, ""},
@@ -95,12 +97,12 @@ func TestTags(t *testing.T) {
 
 func TestErrorsSayWhatThereIs(t *testing.T) {
 	f := contenttest.NewIndex()
-	s := open(t, files(t, f, entry(f.Root, refName, "1.0"), entry(f.Children[0])))
+	s := open(t, files(t, f, entry(f.Root, refName, "1.0"), entry(f.Children[0]), entry(f.Children[1], refName, "arm")))
 	_, err := s.Manifest(t.Context(), "2.0")
 	require.EqualError(t, err, `oci:x: has no tag "2.0"`)
-	require.Equal(t, "it has :1.0, @"+f.Children[0].Digest().String(), errs.HintOf(err))
+	require.Equal(t, "it has :1.0, @"+f.Children[0].Digest().String()+", :arm", errs.HintOf(err))
 	_, err = s.Manifest(t.Context(), "")
-	require.EqualError(t, err, "oci:x: has 2 images and none of them is meant without a tag or digest")
+	require.EqualError(t, err, "oci:x: has 3 images and none of them is meant without a tag or digest")
 }
 
 func TestBrokenLayouts(t *testing.T) {

@@ -37,7 +37,7 @@ func tags(entries []v1.Descriptor) []string {
 	return out
 }
 
-// pick finds the entry for a tag, or for "" the one that can be meant. Exact names come first, then whole reference
+// pick finds the entry for a tag, or for "" the only one, the only one with a tag, or the one tagged latest. Exact names come first, then whole reference
 // names that end in the tag. Several entries with one digest are one image.
 func pick(entries []v1.Descriptor, tag, subject string) (v1.Descriptor, error) {
 	if len(entries) == 0 {
@@ -63,12 +63,14 @@ func pick(entries []v1.Descriptor, tag, subject string) (v1.Descriptor, error) {
 
 func pickOnly(entries []v1.Descriptor, subject string) (v1.Descriptor, error) {
 	all := named(entries, nil)
-	if len(all) == 1 {
-		return all[0], nil
-	}
-	latest := named(entries, func(n string) bool { return n == ref.DefaultTag || strings.HasSuffix(n, ":"+ref.DefaultTag) })
-	if len(latest) == 1 {
-		return latest[0], nil
+	for _, some := range [][]v1.Descriptor{
+		all,
+		named(entries, func(string) bool { return true }), // oras lists the children of a tagged index beside it, without tags
+		named(entries, func(n string) bool { return n == ref.DefaultTag || strings.HasSuffix(n, ":"+ref.DefaultTag) }),
+	} {
+		if len(some) == 1 {
+			return some[0], nil
+		}
 	}
 	return v1.Descriptor{}, errs.New(errs.Input, subject, "has %d images and none of them is meant without a tag or digest", len(all)).
 		Hinted("it has %s", describe(entries))
