@@ -3,6 +3,7 @@
 
 const OK = 0
 const BADF = 8
+const NOENT = 44
 const NOSYS = 52
 const CHARACTER_DEVICE = 2
 const MAX_RANDOM = 65536 // getRandomValues gives no more at once
@@ -27,9 +28,15 @@ export function imports(module, memory, stderr) {
   const wasi = {}
   for (const { module: from, name } of WebAssembly.Module.imports(module)) {
     if (from !== 'wasi_snapshot_preview1') throw new TypeError(`the module imports ${from}.${name}, which no reactor does`)
-    wasi[name] = known[name] ?? (() => (name.startsWith('fd_') || name.startsWith('path_') ? BADF : NOSYS))
+    wasi[name] = known[name] ?? (() => missing(name))
   }
   return { wasi_snapshot_preview1: wasi }
+}
+
+/** There is no file and no path: names that are no input do not exist. */
+function missing(name) {
+  if (name.startsWith('path_')) return NOENT
+  return name.startsWith('fd_') ? BADF : NOSYS
 }
 
 function functions(view, stderr) {
