@@ -3,6 +3,7 @@ package archive_test
 import (
 	"bytes"
 	"io"
+	"strings"
 	"testing"
 
 	"github.com/stevedore-oci/stevedore/core/content"
@@ -26,26 +27,41 @@ func FuzzArchive(f *testing.F) {
 	} {
 		f.Add(b)
 	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		check := func(s content.Source, err error) {
-			if err == nil {
-				err = readAll(t, s)
-			}
-			if err != nil && errs.Of(err) == errs.Internal {
-				t.Error(err)
-			}
+	f.Fuzz(func(t *testing.T, b []byte) { openBoth(t, b) })
+}
+
+// FuzzDockerArchive is FuzzArchive behind the headers: well-formed archives with hostile lists, configs and links.
+func FuzzDockerArchive(f *testing.F) {
+	f.Add("manifest.json", []byte(`[{"Config":"c","RepoTags":["a:b"],"Layers":["l","k"]}]`), []byte(`{"rootfs":{"diff_ids":["sha256:x","y"]}}`), "l")
+	f.Add("manifest.json", []byte(`[{"Config":"blobs/sha256/c","Layers":["../l","/k","k/"]}]`), []byte(`{}`), "../../k")
+	f.Add("manifest.json", []byte(`[null,{"Config":"c"}]`), []byte(`null`), ".")
+	f.Add("repositories", []byte(`{"a":{"b":"c"}}`), []byte(`{"id":"c","parent":"c"}`), "k")
+	f.Add("repositories", []byte(`{"a":{"b":"x"}}`), []byte(`{"os":"linux","container_config":{"Cmd":["x"]}}`), "k")
+	f.Add("index.json", []byte(`{"manifests":[{"digest":"sha256:../c","size":1}]}`), []byte(`{}`), "")
+	f.Fuzz(func(t *testing.T, name string, list, config []byte, link string) {
+		if strings.ContainsRune(name+link, 0) || name == "" || link == "" {
+			return // no such header can be written
 		}
-		if s, err := archive.OpenDocker(t.Context(), inMemory(t, b), "x", archive.Options{}); err != nil {
-			check(nil, err)
-		} else {
-			check(s, nil)
-		}
-		if s, err := archive.OpenOCI(t.Context(), inMemory(t, b), "x", archive.Options{}); err != nil {
-			check(nil, err)
-		} else {
-			check(s, nil)
-		}
+		openBoth(t, pack(t, map[string][]byte{
+			name: list, "c": config, "c/json": config, "x/json": config, "x/layer.tar": config, "blobs/sha256/c": config, "k": config, "l": []byte("-> " + link),
+		}, ""))
 	})
+}
+
+func openBoth(t *testing.T, b []byte) {
+	docker, err := archive.OpenDocker(t.Context(), inMemory(t, b), "x", archive.Options{})
+	check(t, docker, err)
+	layout, err := archive.OpenOCI(t.Context(), inMemory(t, b), "x", archive.Options{})
+	check(t, layout, err)
+}
+
+func check(t *testing.T, s content.Source, err error) {
+	if err == nil {
+		err = readAll(t, s)
+	}
+	if err != nil && errs.Of(err) == errs.Internal {
+		t.Error(err)
+	}
 }
 
 // readAll reads the manifest and all that it names.
