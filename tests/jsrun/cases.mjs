@@ -1,9 +1,4 @@
-// What the runners of the parity test share: cases.json in ({verb, request} each), a JSON line a case out.
-
-import { readFile } from 'node:fs/promises'
-
-/** @param {string} path */
-export const readCases = async path => JSON.parse(await readFile(path, 'utf8'))
+// What the runners of the parity test share: cases in ({verb, request} each), a JSON line a case out.
 
 /** Runs one case on anything that has the interface of load and connect. */
 export async function runCase(stevedore, { verb, request }, options) {

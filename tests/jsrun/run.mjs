@@ -8,7 +8,7 @@ import { readFile } from 'node:fs/promises'
 import process from 'node:process'
 import { input } from '../../wasm/js/disk.js'
 import { load } from '../../wasm/js/index.js'
-import { readCases, runCase } from './cases.mjs'
+import { runCase } from './cases.mjs'
 
 const [wasm, first, second, ...rest] = process.argv.slice(2)
 
@@ -16,7 +16,7 @@ async function batch(cases, dir) {
   const stevedore = await load(await readFile(wasm))
   const { list, open } = await input(dir)
   const inputs = Object.fromEntries(await Promise.all((await list()).map(async ({ name }) => [name, await open(name)])))
-  for (const c of await readCases(cases)) await print(JSON.stringify(await runCase(stevedore, c, { inputs })) + '\n')
+  for (const c of JSON.parse(await readFile(cases, 'utf8'))) await print(JSON.stringify(await runCase(stevedore, c, { inputs })) + '\n')
 }
 
 async function single(verb, request) {
