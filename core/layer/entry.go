@@ -9,22 +9,31 @@ import (
 	"time"
 )
 
-// Type is what an entry is.
-type Type string
+// Type is what an entry is; the zero Type is none. It is a byte since a view holds one for every file of an image.
+type Type uint8
 
 // The types. Whiteout and Opaque occur in single layers only; Hardlink there and, in the merged view, for a link whose
 // target does not exist.
 const (
-	File     Type = "file"
-	Dir      Type = "dir"
-	Symlink  Type = "symlink"
-	Hardlink Type = "hardlink"
-	Char     Type = "char"
-	Block    Type = "block"
-	FIFO     Type = "fifo"
-	Whiteout Type = "whiteout"
-	Opaque   Type = "opaque"
+	File Type = iota + 1
+	Dir
+	Symlink
+	Hardlink
+	Char
+	Block
+	FIFO
+	Whiteout
+	Opaque
 )
+
+// String is the name that JSON output has.
+func (t Type) String() string {
+	names := [...]string{"none", "file", "dir", "symlink", "hardlink", "char", "block", "fifo", "whiteout", "opaque"}
+	if int(t) < len(names) {
+		return names[t]
+	}
+	return names[0]
+}
 
 // Entry is one entry of a layer.
 type Entry struct {
@@ -48,8 +57,11 @@ type Entry struct {
 const (
 	whiteoutPrefix = ".wh."
 	opaqueName     = ".wh..wh..opq"
-	metaPrefix     = ".wh..wh." // aufs' own files, which are not part of the image
+	metaPrefix     = ".wh..wh." // aufs' own files and folders, which are not part of the image
 )
+
+// gnuDumpDir is a directory in an incremental archive of GNU tar; its content is a list of names.
+const gnuDumpDir = 'D'
 
 // clean roots a name of an archive.
 func clean(name string) string { return path.Clean("/" + name)[1:] }
@@ -63,7 +75,7 @@ func entryOf(h *tar.Header, index int) (e Entry, ok bool) {
 	switch h.Typeflag {
 	case tar.TypeReg, tar.TypeRegA, tar.TypeCont, tar.TypeGNUSparse: //nolint:staticcheck // old archives have TypeRegA
 		e.Type, e.Size = File, h.Size
-	case tar.TypeDir:
+	case tar.TypeDir, gnuDumpDir:
 		e.Type = Dir
 	case tar.TypeSymlink:
 		e.Type, e.Link = Symlink, h.Linkname
@@ -75,7 +87,7 @@ func entryOf(h *tar.Header, index int) (e Entry, ok bool) {
 		e.Type, e.DevMajor, e.DevMinor = Block, h.Devmajor, h.Devminor
 	case tar.TypeFifo:
 		e.Type = FIFO
-	default: // global PAX headers and vendor types
+	default: // global PAX headers, volume labels and vendor types
 		return e, false
 	}
 	return whiteout(e)
@@ -83,6 +95,9 @@ func entryOf(h *tar.Header, index int) (e Entry, ok bool) {
 
 func whiteout(e Entry) (Entry, bool) {
 	dir, base := path.Split(e.Path)
+	if strings.HasPrefix(dir, metaPrefix) || strings.Contains(dir, "/"+metaPrefix) {
+		return e, false
+	}
 	switch {
 	case base == opaqueName:
 		e.Type, e.Path = Opaque, strings.TrimSuffix(dir, "/")

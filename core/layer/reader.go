@@ -13,10 +13,10 @@ import (
 	"github.com/stevedore-oci/stevedore/core/errs"
 )
 
-// Limits that keep a hostile layer from filling memory. Linux has paths of 4096 bytes at most.
+// Limits that keep a hostile layer from filling memory.
 const (
 	maxEntries = 10_000_000
-	maxPath    = 64 << 10
+	maxPath    = 4096 // bytes: PATH_MAX of Linux, where the files of a layer once lay
 )
 
 // Options say how a layer is read.
@@ -29,16 +29,17 @@ type Options struct {
 
 // Reader reads the entries of one layer in order. It is not safe for concurrent use.
 type Reader struct {
-	ctx     context.Context
 	subject string
+	pace    *pacer
 	blob    io.Reader
 	close   func() error
 	tar     *tar.Reader
-	next    int
+	content io.Reader // of the current entry
+	next    int       // index of the next entry
 }
 
 // Open starts reading the layer that b holds. The compression is found by content, since media types of real images lie.
-// The caller closes the Reader.
+// The caller closes the Reader. Kinds: unsupported (a compression no image format allows), verification, and those of b.
 func Open(ctx context.Context, b content.Blob, o Options) (*Reader, error) {
 	subject := "layer " + b.Descriptor().Digest.String()
 	raw, err := b.Open(ctx)
@@ -50,20 +51,22 @@ func Open(ctx context.Context, b content.Blob, o Options) (*Reader, error) {
 	if err != nil {
 		return nil, errs.Wrap(subject, err)
 	}
-	paced := &pacer{ctx: ctx, r: plain, yield: o.Yield}
-	return &Reader{ctx: ctx, subject: subject, blob: counted, close: plain.Close, tar: tar.NewReader(paced)}, nil
+	pace := &pacer{ctx: ctx, yield: o.Yield}
+	t := tar.NewReader(paced{pace, plain})
+	return &Reader{subject: subject, pace: pace, blob: counted, close: plain.Close, tar: t, content: paced{pace, t}}, nil
 }
 
 // Next returns the next entry, or io.EOF after the last one, when the whole blob has been read and so verified. Errors
-// name the layer and the entry.
+// name the layer and the entry. Kinds: input, verification, cancelled, and those of the blob.
 func (r *Reader) Next() (Entry, error) {
 	for {
 		h, err := r.tar.Next()
 		if err == io.EOF {
 			return Entry{}, r.drain()
 		}
-		if err != nil {
-			return Entry{}, r.fail(err)
+		// A program may set GODEBUG=tarinsecurepath=0; here names are rooted, not refused.
+		if err != nil && !errors.Is(err, tar.ErrInsecurePath) {
+			return Entry{}, r.fail(r.next, err)
 		}
 		index := r.next
 		r.next++
@@ -81,9 +84,9 @@ func (r *Reader) Next() (Entry, error) {
 
 // Read reads the content of the entry that Next returned last; the holes of a sparse file read as zeros.
 func (r *Reader) Read(p []byte) (int, error) {
-	n, err := r.tar.Read(p)
+	n, err := r.content.Read(p)
 	if err != nil && err != io.EOF {
-		err = r.fail(err)
+		err = r.fail(r.next-1, err)
 	}
 	return n, err
 }
@@ -99,59 +102,68 @@ func (r *Reader) Finish() error {
 // Close ends reading; it does not verify.
 func (r *Reader) Close() error { return r.close() }
 
-// drain reads what follows the end of the archive, padding or an eStargz footer, so that the blob's digest is checked.
+// drain reads what follows the end of the archive, padding or an eStargz footer, as stored: the digest is of that.
 func (r *Reader) drain() error {
-	if _, err := io.Copy(io.Discard, &pacer{ctx: r.ctx, r: r.blob}); err != nil {
+	if _, err := io.CopyBuffer(io.Discard, paced{r.pace, r.blob}, make([]byte, quantum)); err != nil {
 		return errs.Wrap(r.subject, err)
 	}
 	return io.EOF
 }
 
-func (r *Reader) fail(err error) error {
+func (r *Reader) fail(index int, err error) error {
 	if k := errs.Of(err); k != errs.Internal {
 		return errs.Wrap(r.subject, err)
 	}
 	switch {
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return errs.New(errs.Verification, r.subject, "ends in the middle of entry %d", r.next)
-	case errors.Is(err, tar.ErrHeader) && r.next == 0:
-		return errs.New(errs.Input, r.subject, "is not a tar archive")
+		return errs.New(errs.Verification, r.subject, "ends in the middle of entry %d", index)
+	case errors.Is(err, tar.ErrHeader) && index == 0:
+		return errs.New(errs.Input, r.subject, "is not a tar archive, or entry 0 has a broken header")
 	case errors.Is(err, tar.ErrHeader):
-		return errs.New(errs.Input, r.subject, "entry %d has a broken tar header", r.next)
+		return errs.New(errs.Input, r.subject, "entry %d has a broken tar header", index)
 	}
-	return errs.New(errs.Input, r.subject, "entry %d: %w", r.next, err)
+	return errs.New(errs.Input, r.subject, "entry %d: %w", index, err)
 }
 
 // quantum is the most bytes that are read between two yields.
 const quantum = 64 << 10
 
-// pacer checks for cancellation and yields between reads.
+// pacer counts bytes, and yields after each quantum of them.
 type pacer struct {
 	ctx   context.Context
-	r     io.Reader
 	yield func()
 	since int
 }
 
-func (p *pacer) Read(b []byte) (int, error) {
+// paced checks for cancellation and yields between reads. What comes out of the archive is paced like what goes in, since
+// the hole of a sparse file is as long as it likes and reads nothing.
+type paced struct {
+	*pacer
+	r io.Reader
+}
+
+func (p paced) Read(b []byte) (int, error) {
 	if err := p.ctx.Err(); err != nil {
 		return 0, err
 	}
 	n, err := p.r.Read(b[:min(len(b), quantum)])
-	if p.since += n; p.since >= quantum && p.yield != nil {
+	if p.since += n; p.since >= quantum {
 		p.since = 0
-		p.yield()
+		if p.yield != nil {
+			p.yield()
+		}
 	}
 	return n, err
 }
 
-// counter tells how much of the blob was read, at most once per step bytes.
+// counter tells how much of the blob was read, at most once per progressStep, and at the end.
 type counter struct {
 	io.ReadCloser
 	progress   func(int64)
 	done, told int64
 }
 
+// progressStep is in bytes.
 const progressStep = 1 << 20
 
 func (c *counter) Read(p []byte) (int, error) {

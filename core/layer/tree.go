@@ -9,41 +9,88 @@ import (
 
 // Inode is what one or more names of the merged view stand for. Its content is entry Index of layer Layer.
 type Inode struct {
-	Type     Type
-	Mode     uint16
+	Size     int64  // bytes of content
+	Link     string // text of a symbolic link; target of a hard link that leads nowhere
 	UID, GID int
-	Size     int64
-	sec      int64
-	nsec     int32
-	names    int32
-	Link     string
-	Xattrs   []string
-	Dev      *[2]int64 // major and minor of a device
-	Layer    int32
+	Layer    int32 // counted from 0
 	Index    int32 // -1 for a directory that no layer has an entry for
+	Mode     uint16
+	Type     Type
+	nsec     int32
+	names    int32 // how many names it was given; an upper bound, since what is hidden is not counted off
+	sec      int64
+	more     *more // nil for most
 }
 
-// MTime is the modification time.
+// more is what few inodes have.
+type more struct {
+	xattrs       []string
+	major, minor int64
+}
+
+func newInode(e Entry, layer int32) *Inode {
+	i := &Inode{
+		Type: e.Type, Mode: e.Mode, UID: e.UID, GID: e.GID, Size: e.Size, sec: e.MTime.Unix(), nsec: int32(e.MTime.Nanosecond()),
+		names: 1, Link: strings.Clone(e.Link), Layer: layer, Index: int32(e.Index),
+	}
+	if len(e.Xattrs) > 0 || e.Type == Char || e.Type == Block {
+		i.more = &more{major: e.DevMajor, minor: e.DevMinor}
+		for _, x := range e.Xattrs { // cloned: a name is cut from a record that also holds its value
+			i.more.xattrs = append(i.more.xattrs, strings.Clone(x))
+		}
+	}
+	return i
+}
+
+// implicit is a directory that has no entry of its own: 0755, owned by root, of time zero.
+func implicit(layer int32) *Inode { return &Inode{Type: Dir, Mode: 0o755, Layer: layer, Index: -1} }
+
+// MTime is the modification time, in UTC.
 func (i *Inode) MTime() time.Time { return time.Unix(i.sec, int64(i.nsec)).UTC() }
 
-// node is one name. Children are in no order until they are walked; a map finds them in a large directory.
+// Xattrs are the names of its extended attributes, sorted; nil for none.
+func (i *Inode) Xattrs() []string {
+	if i.more == nil {
+		return nil
+	}
+	return i.more.xattrs
+}
+
+// Device is the major and minor number of a device.
+func (i *Inode) Device() (major, minor int64) {
+	if i.more == nil {
+		return 0, 0
+	}
+	return i.more.major, i.more.minor
+}
+
+// node is one name.
 type node struct {
 	name  string
 	ino   *Inode
-	kids  []*node
-	index map[string]*node
-	layer int32 // the layer that gave this name last
+	kids  *children // nil for none
+	layer int32     // the layer that gave this name last
 }
 
-// indexFrom is how many children make a map worth its memory.
-const indexFrom = 32
+// children are in no order until they are walked; a map finds them in a large directory.
+type children struct {
+	list  []*node // a removed one has no ino
+	index map[string]*node
+	dead  int
+}
+
+// indexFrom is how many children make a map worth its memory, some 40 bytes for each.
+const indexFrom = 128
 
 func (n *node) child(name string) *node {
-	if n.index != nil {
-		return n.index[name]
+	switch {
+	case n.kids == nil:
+		return nil
+	case n.kids.index != nil:
+		return n.kids.index[name]
 	}
-	for _, k := range n.kids {
-		if k.name == name {
+	for _, k := range n.kids.list {
+		if k.name == name && k.ino != nil {
 			return k
 		}
 	}
@@ -51,34 +98,50 @@ func (n *node) child(name string) *node {
 }
 
 func (n *node) add(k *node) {
-	n.kids = append(n.kids, k)
+	if n.kids == nil {
+		n.kids = &children{}
+	}
+	c := n.kids
+	c.list = append(c.list, k)
 	switch {
-	case n.index != nil:
-		n.index[k.name] = k
-	case len(n.kids) > indexFrom:
-		n.index = make(map[string]*node, 2*len(n.kids))
-		for _, k := range n.kids {
-			n.index[k.name] = k
+	case c.index != nil:
+		c.index[k.name] = k
+	case len(c.list) > indexFrom:
+		c.index = make(map[string]*node, len(c.list))
+		for _, k := range c.list {
+			if k.ino != nil {
+				c.index[k.name] = k
+			}
 		}
 	}
 }
 
+// remove takes the name away, with all that is below it. The list is only swept once half of it is gone: whiteouts may
+// empty a large directory one by one.
 func (n *node) remove(name string) {
-	if i := slices.IndexFunc(n.kids, func(k *node) bool { return k.name == name }); i >= 0 {
-		n.kids = slices.Delete(n.kids, i, i+1)
-		delete(n.index, name)
+	k := n.child(name)
+	if k == nil {
+		return
+	}
+	k.ino, k.kids = nil, nil
+	c := n.kids
+	delete(c.index, name)
+	if c.dead++; 2*c.dead > len(c.list) {
+		c.sweep()
 	}
 }
 
-func (n *node) clear() { n.kids, n.index = nil, nil }
-
-func (n *node) sorted() []*node {
-	slices.SortFunc(n.kids, func(a, b *node) int { return cmp.Compare(a.name, b.name) })
-	return n.kids
+func (c *children) sweep() {
+	c.list = slices.DeleteFunc(c.list, func(k *node) bool { return k.ino == nil })
+	c.dead = 0
 }
 
-// split cuts a path into its first component and the rest.
-func split(p string) (first, rest string) {
-	first, rest, _ = strings.Cut(p, "/")
-	return first, rest
+// sorted returns the children by the bytes of their names.
+func (n *node) sorted() []*node {
+	if n.kids == nil {
+		return nil
+	}
+	n.kids.sweep()
+	slices.SortFunc(n.kids.list, func(a, b *node) int { return cmp.Compare(a.name, b.name) })
+	return n.kids.list
 }

@@ -1,73 +1,111 @@
 package layer
 
 import (
-	"cmp"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/stevedore-oci/stevedore/core/errs"
 )
 
-// maxLinks is how many symbolic links one path may pass, as Linux has it.
-const maxLinks = 40
+// maxNames bounds how many paths one image may have, since a short entry can make a thousand missing directories.
+const maxNames = 10_000_000
 
 // View is the merged file system of a stack of layers. Layers are applied from the bottom up; within one, whiteouts act
 // on what is below it only, wherever they stand in the archive. It is not safe for concurrent use.
 type View struct {
 	root    *node
+	stack   []*node // of the last resolve
+	made    int     // names given so far
 	layers  int32
-	pending []Entry // of the layer being applied: everything but whiteouts
-	hides   []Entry // its whiteouts
+	pending []change // of the layer being applied: everything but whiteouts
+	hides   []change // its whiteouts, with an inode for a plain one and none for an opaque one
+	links   []late   // hard links of this layer whose target has not come yet
+	fresh   map[string]bool
 }
+
+// change is one entry on its way into the view.
+type change struct {
+	path string
+	ino  *Inode
+}
+
+// late is a hard link and the name it was given.
+type late struct {
+	change
+	at *node
+}
+
+// Broken is a hard link whose target does not exist. Both are paths in the form of [Entry].
+type Broken struct{ Path, Target string }
 
 // NewView returns an empty file system.
 func NewView() *View { return &View{root: &node{ino: implicit(-1), layer: -1}} }
 
-// implicit is a directory that has no entry of its own: 0755, owned by root.
-func implicit(layer int32) *Inode { return &Inode{Type: Dir, Mode: 0o755, Layer: layer, Index: -1} }
-
-// Add takes the next entry of the current layer.
-func (v *View) Add(e Entry) {
+// Add takes the next entry of the current layer. It fails with kind input for a path that symbolic links make endless or
+// too long.
+func (v *View) Add(e Entry) error {
+	lowest := v.layers == 0
 	switch {
 	case e.Type == Whiteout || e.Type == Opaque:
-		if v.layers > 0 { // there is nothing to hide below the lowest layer
-			v.hides = append(v.hides, e)
+		if !lowest { // there is nothing to hide below the lowest layer
+			v.hides = append(v.hides, hide(e))
 		}
-	case v.layers > 0 || !v.put(e): // the lowest layer needs no waiting, but for links to what comes later
-		v.pending = append(v.pending, e)
+		return nil
+	case lowest: // nothing to wait for
+		return v.put(change{e.Path, newInode(e, v.layers)})
 	}
+	v.pending = append(v.pending, change{e.Path, newInode(e, v.layers)})
+	return nil
 }
 
-// EndLayer applies the current layer: first what it hides, then what it brings, then links to entries that came later.
-// It returns the hard links whose target does not exist.
-func (v *View) EndLayer() []Entry {
-	for _, e := range v.hides {
-		v.hide(e)
+func hide(e Entry) change {
+	if e.Type == Opaque {
+		return change{path: e.Path}
 	}
-	var links []Entry
-	for _, e := range v.pending {
-		if !v.put(e) {
-			links = append(links, e)
+	return change{e.Path, &Inode{Type: Whiteout}}
+}
+
+// EndLayer applies the current layer: first what it hides, then what it brings, then hard links to entries that came
+// later. pace is called for every entry and may yield; its error ends the work. EndLayer returns the hard links whose
+// target does not exist; they stay in the view with the type Hardlink.
+func (v *View) EndLayer(pace func() error) ([]Broken, error) {
+	for _, c := range v.hides {
+		if err := pace(); err != nil {
+			return nil, err
+		}
+		v.hide(c)
+	}
+	for i, c := range v.pending {
+		if err := pace(); err != nil {
+			return nil, err
+		}
+		if err := v.put(c); err != nil {
+			return nil, err
+		}
+		v.pending[i] = change{} // its path can go while the names are made
+	}
+	var broken []Broken
+	for _, l := range slices.Backward(v.links) { // a link to a link that came later finds it settled
+		if err := pace(); err != nil {
+			return nil, err
+		}
+		if !v.settle(l) {
+			broken = append(broken, Broken{l.path, l.ino.Link})
 		}
 	}
-	var dangling []Entry
-	for _, e := range links {
-		if !v.put(e) {
-			v.set(e.Path, v.inode(e))
-			dangling = append(dangling, e)
-		}
-	}
-	v.pending, v.hides = nil, nil
+	slices.Reverse(broken)
+	v.pending, v.hides, v.links, v.fresh = nil, nil, nil, nil
 	v.layers++
-	return dangling
+	return broken, nil
 }
 
 // hide removes what a whiteout names, or for an opaque one everything in the directory. A directory that this same layer
 // puts in the place of a symbolic link is new: whiteouts in it hide nothing.
-func (v *View) hide(e Entry) {
-	dir, base := path.Split(e.Path)
-	if e.Type == Opaque {
-		dir, base = e.Path, ""
+func (v *View) hide(c change) {
+	dir, base := path.Split(c.path)
+	if c.ino == nil {
+		dir, base = c.path, ""
 	}
 	stack, err := v.resolve(dir, rule{follow: func(link string) bool { return !v.replaces(link) }})
 	if err != nil {
@@ -75,7 +113,7 @@ func (v *View) hide(e Entry) {
 	}
 	n := stack[len(stack)-1]
 	if base == "" {
-		n.clear()
+		n.kids = nil
 		return
 	}
 	n.remove(base)
@@ -83,189 +121,114 @@ func (v *View) hide(e Entry) {
 
 // replaces says whether the current layer has an entry at path itself.
 func (v *View) replaces(p string) bool {
-	for _, e := range v.pending {
-		if e.Path == p {
-			return true
+	if v.fresh == nil {
+		v.fresh = make(map[string]bool, len(v.pending))
+		for _, c := range v.pending {
+			v.fresh[c.path] = true
 		}
 	}
-	return false
+	return v.fresh[p]
 }
 
-// put sets one entry; false is for a hard link whose target is not there.
-func (v *View) put(e Entry) bool {
-	if e.Type != Hardlink {
-		v.set(e.Path, v.inode(e))
-		return true
+// put sets one entry. A hard link whose target is not there is set as it is and noted.
+func (v *View) put(c change) error {
+	ino := c.ino
+	if ino.Type == Hardlink {
+		if target := v.target(c); target != nil {
+			target.names++
+			ino = target
+		}
 	}
-	dir, base := path.Split(e.Link)
+	k, err := v.set(c.path, ino)
+	if ino.Type == Hardlink && k != nil {
+		v.links = append(v.links, late{c, k})
+	}
+	return err
+}
+
+// target is the inode that a hard link names, nil if there is none to link to. The last component is not followed: a hard
+// link to a symbolic link is one more name of that link.
+func (v *View) target(c change) *Inode {
+	dir, base := path.Split(c.ino.Link)
 	stack, err := v.resolve(dir, rule{})
 	if err != nil || base == "" {
+		return nil
+	}
+	k := stack[len(stack)-1].child(base)
+	if k == nil || k.ino.Type == Dir || k.ino.Type == Hardlink {
+		return nil
+	}
+	return k.ino
+}
+
+// settle gives a hard link the target that came after it, unless something else has taken its name since; false is for
+// a link that stays broken.
+func (v *View) settle(l late) bool {
+	if l.at.ino != l.ino {
+		return true
+	}
+	target := v.target(l.change)
+	if target == nil {
 		return false
 	}
-	target := stack[len(stack)-1].child(base)
-	if target == nil || target.ino.Type == Dir {
-		return false
-	}
-	target.ino.names++
-	v.set(e.Path, target.ino)
+	target.names++
+	l.at.ino = target
 	return true
 }
 
-// set gives a name to an inode. Only a directory over a directory keeps what is in it.
-func (v *View) set(p string, ino *Inode) {
+// set gives a name to an inode and returns the name; nil is for the root. Only a directory over a directory keeps what is
+// in it.
+func (v *View) set(p string, ino *Inode) (*node, error) {
 	if p == "" {
 		if ino.Type == Dir {
 			v.root.ino, v.root.layer = ino, v.layers
 		}
-		return
+		return nil, nil
 	}
 	dir, base := path.Split(p)
-	parent := v.makeDirs(dir)
+	stack, err := v.makeDirs(dir)
+	if err != nil {
+		return nil, err
+	}
+	length := len(base)
+	for _, n := range stack {
+		length += len(n.name) + 1
+	}
+	if length > maxPath {
+		return nil, errs.New(errs.Input, "/"+p, "symbolic links make the path longer than %d bytes", maxPath)
+	}
+	parent := stack[len(stack)-1]
 	k := parent.child(base)
-	switch {
-	case k == nil:
-		parent.add(&node{name: strings.Clone(base), ino: ino, layer: v.layers})
-		return
-	case ino.Type != Dir || k.ino.Type != Dir:
-		k.clear()
+	if k == nil {
+		k = v.name(parent, base, ino)
+	} else {
+		if ino.Type != Dir || k.ino.Type != Dir {
+			k.kids = nil
+		}
+		k.ino, k.layer = ino, v.layers
 	}
-	if k.ino != ino {
-		k.ino.names--
+	if v.made > maxNames {
+		return nil, errs.New(errs.Input, "/"+p, "the image has more than %d paths", maxNames)
 	}
-	k.ino, k.layer = ino, v.layers
+	return k, nil
 }
 
-func (v *View) inode(e Entry) *Inode {
-	i := &Inode{
-		Type: e.Type, Mode: e.Mode, UID: e.UID, GID: e.GID, Size: e.Size, sec: e.MTime.Unix(), nsec: int32(e.MTime.Nanosecond()),
-		names: 1, Link: e.Link, Xattrs: e.Xattrs, Layer: v.layers, Index: int32(e.Index),
-	}
-	if e.Type == Char || e.Type == Block {
-		i.Dev = &[2]int64{e.DevMajor, e.DevMinor}
-	}
-	return i
+// name adds a name that was not there.
+func (v *View) name(parent *node, name string, ino *Inode) *node {
+	k := &node{name: strings.Clone(name), ino: ino, layer: v.layers}
+	parent.add(k)
+	v.made++
+	return k
 }
 
 // makeDirs finds a directory, following symbolic links inside the root, and makes what is missing, as extracting tools
 // do when a layer has a file but not its directory. What is no directory gives way.
-func (v *View) makeDirs(dir string) *node {
-	stack, _ := v.resolve(dir, rule{make: func(parent *node, name string, k *node) *node {
-		ino := implicit(v.layers)
+func (v *View) makeDirs(dir string) ([]*node, error) {
+	return v.resolve(dir, rule{make: func(parent *node, name string, k *node) *node {
 		if k == nil {
-			k = &node{name: strings.Clone(name), ino: ino, layer: v.layers}
-			parent.add(k)
-			return k
+			return v.name(parent, name, implicit(v.layers))
 		}
-		k.ino.names--
-		k.ino, k.layer = ino, v.layers
-		k.clear()
+		k.ino, k.layer, k.kids = implicit(v.layers), v.layers, nil
 		return k
 	}})
-	return stack[len(stack)-1]
-}
-
-// rule says what resolve does on its way.
-type rule struct {
-	// make returns a directory in the place of a component that is missing (k is nil) or no directory; without it those
-	// end the way.
-	make func(parent *node, name string, k *node) *node
-	// follow says whether the symbolic link at that path is followed; without it all are.
-	follow func(link string) bool
-}
-
-// resolve walks from the root along p, following symbolic links inside the root: ".." above it stays in it, an absolute
-// link starts at it. It returns the nodes on the way, the root first. Kinds: not_found, input (a link loop).
-func (v *View) resolve(p string, r rule) ([]*node, error) {
-	stack, links := []*node{v.root}, 0
-	for rest := strings.Trim(p, "/"); rest != ""; {
-		var first string
-		first, rest = split(rest)
-		top := stack[len(stack)-1]
-		if first == "" || first == "." {
-			continue
-		}
-		if first == ".." {
-			stack = stack[:max(1, len(stack)-1)]
-			continue
-		}
-		k := top.child(first)
-		if k != nil && k.ino.Type == Symlink && (links < maxLinks || r.make == nil) {
-			if links++; links > maxLinks {
-				return nil, errs.New(errs.Input, p, "passes more than %d symbolic links", maxLinks)
-			}
-			if r.follow != nil && !r.follow(strings.TrimPrefix(pathOf(stack)+"/"+first, "/")) {
-				return nil, errs.New(errs.NotFound, p, "the link is not followed")
-			}
-			if strings.HasPrefix(k.ino.Link, "/") {
-				stack = stack[:1]
-			}
-			rest = strings.Trim(k.ino.Link+"/"+rest, "/")
-			continue
-		}
-		if r.make != nil && (k == nil || k.ino.Type != Dir) {
-			k = r.make(top, first, k)
-		}
-		switch {
-		case k == nil && top.ino.Type != Dir:
-			return nil, errs.New(errs.NotFound, p, "%s is a %s in the image, not a directory", pathOf(stack), top.ino.Type)
-		case k == nil:
-			return nil, errs.New(errs.NotFound, p, "no such file in the image (%s/%s)", pathOf(stack), first)
-		}
-		stack = append(stack, k)
-	}
-	return stack, nil
-}
-
-// pathOf is the absolute path of the last node, "" for the root.
-func pathOf(stack []*node) string {
-	var b strings.Builder
-	for _, n := range stack[1:] {
-		b.WriteString("/" + n.name)
-	}
-	return b.String()
-}
-
-// Lookup resolves a path of the image, following symbolic links inside it. It returns the inode and the path it was found
-// at. Kinds: not_found, input (a link loop).
-func (v *View) Lookup(p string) (*Inode, string, error) {
-	stack, err := v.resolve(p, rule{})
-	if err != nil {
-		return nil, "", err
-	}
-	return stack[len(stack)-1].ino, cmp.Or(pathOf(stack), "/"), nil
-}
-
-// Name is one path of the merged view.
-type Name struct {
-	Path  string // absolute; "/" for the root
-	Inode *Inode
-	Layer int // the layer that gave it this name or its last attributes
-	// First is the first path of the same inode in this order, for a hard link; "" on that one itself.
-	First string
-}
-
-// Walk yields every name, a directory before what is in it, siblings by the bytes of their names. The root comes first
-// where a layer has an entry for it. It stops when yield returns false.
-func (v *View) Walk(yield func(Name) bool) {
-	if v.root.ino.Index >= 0 && !yield(Name{Path: "/", Inode: v.root.ino, Layer: int(v.root.layer)}) {
-		return
-	}
-	v.walkNames(v.root, "", map[*Inode]string{}, yield)
-}
-
-func (v *View) walkNames(n *node, prefix string, first map[*Inode]string, yield func(Name) bool) bool {
-	for _, k := range n.sorted() {
-		name := Name{Path: prefix + "/" + k.name, Inode: k.ino, Layer: int(k.layer)}
-		if k.ino.names > 1 {
-			if f, ok := first[k.ino]; ok {
-				name.First = f
-			} else {
-				first[k.ino] = name.Path
-			}
-		}
-		if !yield(name) || !v.walkNames(k, name.Path, first, yield) {
-			return false
-		}
-	}
-	return true
 }
