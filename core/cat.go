@@ -23,10 +23,11 @@ type CatIn struct {
 
 // CatOut tells what was written.
 type CatOut struct {
-	Path   string        `json:"path" help:"where the file was found, absolute, links followed"`
-	Size   int64         `json:"size" help:"bytes written"`
-	Digest digest.Digest `json:"digest" help:"SHA-256 of the bytes written"`
-	Layer  int           `json:"layer" help:"layer that has the content, counted from 0"`
+	Path     string        `json:"path" help:"as it was asked for"`
+	Resolved string        `json:"resolved" help:"where the file was found, absolute, links followed"`
+	Size     int64         `json:"size" help:"bytes written"`
+	Digest   digest.Digest `json:"digest" help:"SHA-256 of the bytes written"`
+	Layer    int           `json:"layer" help:"layer that has the content, counted from 0"`
 }
 
 // Cat writes the content of one file of an image to the output. Nothing is written before the file is found. Kinds:
@@ -40,44 +41,43 @@ func Cat(ctx context.Context, env *Env, in CatIn) (CatOut, error) {
 		return CatOut{}, err
 	}
 	defer fsys.Close()
-	found, out, err := fsys.find(ctx, in)
+	found, at, err := fsys.find(ctx, in)
 	if err != nil {
-		return CatOut{}, errs.Wrap(in.Ref, err)
+		return CatOut{}, subject(in.Ref, err)
 	}
 	switch found.Type {
 	case layer.File:
 	case layer.Dir:
-		return CatOut{}, errs.New(errs.Input, in.Ref, "%s is a directory", out.Path).Hinted("list it with files")
+		return CatOut{}, errs.New(errs.Input, in.Ref, "%s is a directory", at).Hinted("list it with files")
 	case layer.Hardlink:
-		return CatOut{}, errs.New(errs.NotFound, in.Ref, "%s is a hard link to /%s, which does not exist", out.Path, found.Link)
+		return CatOut{}, errs.New(errs.NotFound, in.Ref, "%s is a hard link to /%s, which does not exist", at, found.Link)
 	default:
-		return CatOut{}, errs.New(errs.Unsupported, in.Ref, "%s is a %s and has no content", out.Path, found.Type)
+		return CatOut{}, errs.New(errs.Unsupported, in.Ref, "%s is a %s and has no content", at, found.Type)
 	}
-	out.Layer = int(found.Layer)
-	return out, fsys.write(ctx, in, int(found.Index), &out)
+	out := CatOut{Path: in.Path, Resolved: at, Layer: int(found.Layer)}
+	err = fsys.write(ctx, in, int(found.Index), &out)
+	return out, err
 }
 
-// find resolves the path in the merged view, or in one layer alone.
-func (f *filesystem) find(ctx context.Context, in CatIn) (*layer.Inode, CatOut, error) {
+// find resolves the path in the merged view, or in one layer alone, and tells where it was found.
+func (f *filesystem) find(ctx context.Context, in CatIn) (*layer.Inode, string, error) {
 	if in.Layer == nil {
 		view, err := f.view(ctx)
 		if err != nil {
-			return nil, CatOut{}, err
+			return nil, "", err
 		}
-		ino, at, err := view.Lookup(in.Path)
-		return ino, CatOut{Path: at}, err
+		return view.Lookup(in.Path)
 	}
 	view := layer.NewView()
-	if err := f.each(ctx, *in.Layer, func(e layer.Entry) error { view.Add(e); return nil }); err != nil {
-		return nil, CatOut{}, err
+	if _, err := f.apply(ctx, view, *in.Layer); err != nil {
+		return nil, "", err
 	}
-	view.EndLayer()
 	ino, at, err := view.Lookup(in.Path)
 	if err != nil {
-		return nil, CatOut{}, err
+		return nil, "", err
 	}
-	ino.Layer = int32(*in.Layer)
-	return ino, CatOut{Path: at}, nil
+	ino.Layer = int32(*in.Layer) // the view has this one only, and counted it from 0
+	return ino, at, nil
 }
 
 // write copies the content of one entry to the output.
@@ -110,11 +110,12 @@ func (f *filesystem) write(ctx context.Context, in CatIn, index int, out *CatOut
 		err = r.Finish()
 	}
 	if err != nil {
-		err = errs.Wrap(in.Ref, err)
+		err = subject(in.Ref, err)
 		abort(w, err)
 		return err
 	}
-	return errs.Wrap(in.Ref, w.Close())
+	f.finished(out.Layer)
+	return subjectOf(in.Ref, w.Close())
 }
 
 // Aborter is an output that can drop what was written to it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"io"
 	"iter"
 	"strings"
 	"time"
@@ -15,7 +16,7 @@ import (
 // FilesIn is the request of files.
 type FilesIn struct {
 	Ref      string   `json:"ref" arg:"REF" help:"image reference"`
-	Globs    []string `json:"globs,omitempty" arg:"[GLOB...]" help:"only paths that match; ** crosses folders, a pattern without / matches base names, a folder's path stands for all that is in it"`
+	Globs    []string `json:"globs,omitempty" arg:"[GLOB...]" help:"only paths that match; ** crosses folders, a pattern without / matches base names, a name without wildcards stands for all that is in it, too"`
 	Platform string   `json:"platform,omitempty" help:"os/arch[/variant] to choose from an index"`
 	Layer    *int     `json:"layer,omitempty" help:"one layer as it is, counted from 0, with its whiteouts"`
 }
@@ -66,63 +67,52 @@ func files(ctx context.Context, env *Env, in FilesIn, yield func(FileItem) bool)
 		return err
 	}
 	view.Walk(func(n layer.Name) bool {
-		if ctx.Err() != nil {
+		if err = fsys.pace(ctx); err != nil {
 			return false
-		}
-		if env.Yield != nil {
-			env.Yield()
 		}
 		return !match(n.Path) || yield(nameItem(n))
 	})
-	return ctx.Err()
+	return err
 }
 
-// errStop ends reading a layer when nobody wants more of it.
-type errStop struct{}
-
-func (errStop) Error() string { return "stopped" }
-
 func layerFiles(ctx context.Context, fsys *filesystem, i int, match func(string) bool, yield func(FileItem) bool) error {
-	err := fsys.each(ctx, i, func(e layer.Entry) error {
+	return fsys.each(ctx, i, func(e layer.Entry) error {
 		if match("/"+e.Path) && !yield(entryItem(e, i)) {
-			return errStop{}
+			return io.EOF
 		}
 		return nil
 	})
-	if _, stopped := err.(errStop); stopped {
-		return nil
-	}
-	return err
 }
 
 func nameItem(n layer.Name) FileItem {
 	i := n.Inode
-	it := item(n.Path, i.Type, i.Mode, i.UID, i.GID, i.Size, i.MTime(), i.Xattrs, n.Layer)
-	it.LinkTarget, it.HardlinkOf = i.Link, n.First
-	if i.Dev != nil {
-		it.DevMajor, it.DevMinor = &i.Dev[0], &i.Dev[1]
-	}
-	if i.Type == layer.Hardlink {
-		it.LinkTarget = "/" + i.Link
-	}
-	return it
+	it := item(n.Path, i.Type, i.Mode, i.UID, i.GID, i.Size, i.MTime(), i.Xattrs(), n.Layer)
+	it.HardlinkOf = n.First
+	major, minor := i.Device()
+	return it.special(i.Type, i.Link, major, minor)
 }
 
 func entryItem(e layer.Entry, i int) FileItem {
 	it := item("/"+e.Path, e.Type, e.Mode, e.UID, e.GID, e.Size, e.MTime, e.Xattrs, i)
-	it.LinkTarget = e.Link
-	if e.Type == layer.Hardlink {
-		it.LinkTarget = "/" + e.Link
-	}
-	if e.Type == layer.Char || e.Type == layer.Block {
-		it.DevMajor, it.DevMinor = &e.DevMajor, &e.DevMinor
+	return it.special(e.Type, e.Link, e.DevMajor, e.DevMinor)
+}
+
+// special sets what only links and devices have.
+func (it FileItem) special(t layer.Type, link string, major, minor int64) FileItem {
+	switch t {
+	case layer.Symlink:
+		it.LinkTarget = link
+	case layer.Hardlink:
+		it.LinkTarget = "/" + link
+	case layer.Char, layer.Block:
+		it.DevMajor, it.DevMinor = &major, &minor
 	}
 	return it
 }
 
 func item(path string, t layer.Type, mode uint16, uid, gid int, size int64, mtime time.Time, xattrs []string, from int) FileItem {
 	it := FileItem{
-		Path: path, Type: string(t), Mode: fmt.Sprintf("%04o", mode), UID: uid, GID: gid, Size: size,
+		Path: path, Type: t.String(), Mode: fmt.Sprintf("%04o", mode), UID: uid, GID: gid, Size: size,
 		MTime: mtime.UTC().Format(time.RFC3339Nano), Xattrs: xattrs, Layer: from,
 	}
 	if it.Xattrs == nil {

@@ -1,9 +1,11 @@
 package core
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
+	"slices"
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
@@ -20,6 +22,7 @@ type filesystem struct {
 	src    content.Source
 	typed  string
 	layers []v1.Descriptor
+	steps  int // since the last yield
 }
 
 // filesystem opens the image that typed names. The caller closes its source.
@@ -37,7 +40,7 @@ func (e *Env) filesystem(ctx context.Context, typed, platform string) (*filesyst
 		_ = src.Close()
 		return nil, err
 	}
-	return &filesystem{e, src, typed, layers}, nil
+	return &filesystem{env: e, src: src, typed: typed, layers: layers}, nil
 }
 
 func (e *Env) layers(ctx context.Context, src content.Source, ident, typed string, c choice) ([]v1.Descriptor, error) {
@@ -49,19 +52,32 @@ func (e *Env) layers(ctx context.Context, src content.Source, ident, typed strin
 	if err != nil {
 		return nil, err
 	}
-	if !oci.IsImageConfig(img.manifest.Config.MediaType) {
-		kind := img.manifest.ArtifactType
-		if kind == "" {
-			kind = img.manifest.Config.MediaType
-		}
-		return nil, errs.New(errs.Unsupported, typed, "is an artifact (%s), not an image with a file system", kind)
+	return img.manifest.Layers, checkLayers(img.manifest, typed)
+}
+
+// checkLayers refuses what has no file system. The layers decide: an old registry may call a config anything, and an
+// artifact may hold a file system.
+func checkLayers(m v1.Manifest, typed string) error {
+	bad := slices.IndexFunc(m.Layers, func(l v1.Descriptor) bool { return !oci.IsLayer(l.MediaType) })
+	switch {
+	case bad < 0 && (len(m.Layers) > 0 || oci.IsImageConfig(m.Config.MediaType)):
+		return nil
+	case !oci.IsImageConfig(m.Config.MediaType):
+		kind := cmp.Or(m.ArtifactType, m.Config.MediaType, "of no type")
+		return errs.New(errs.Unsupported, typed, "is an artifact (%s), not an image with a file system", kind)
 	}
-	for i, l := range img.manifest.Layers {
-		if !oci.IsLayer(l.MediaType) {
-			return nil, errs.New(errs.Unsupported, typed, "layer %d has the media type %s, which is no file system layer", i, l.MediaType)
-		}
+	return errs.New(errs.Unsupported, typed, "layer %d has the media type %s, which is no file system layer", bad, m.Layers[bad].MediaType)
+}
+
+// pace looks for cancellation, and yields now and then; it is called for steps of a microsecond or so.
+func (f *filesystem) pace(ctx context.Context) error {
+	if f.steps++; f.steps%128 != 0 {
+		return nil
 	}
-	return img.manifest.Layers, nil
+	if f.env.Yield != nil {
+		f.env.Yield()
+	}
+	return subjectOf(f.typed, ctx.Err())
 }
 
 // open starts reading layer i, with progress events.
@@ -78,7 +94,7 @@ func (f *filesystem) open(ctx context.Context, i int) (*layer.Reader, error) {
 	return r, f.fail(i, err)
 }
 
-// each calls add for every entry of layer i.
+// each calls add for every entry of layer i, until add returns io.EOF for enough.
 func (f *filesystem) each(ctx context.Context, i int, add func(layer.Entry) error) error {
 	r, err := f.open(ctx, i)
 	if err != nil {
@@ -88,32 +104,57 @@ func (f *filesystem) each(ctx context.Context, i int, add func(layer.Entry) erro
 	for {
 		e, err := r.Next()
 		if err == io.EOF {
-			d := f.layers[i]
-			f.env.emit(event.Event{Kind: event.Finished, Subject: d.Digest.String(), Done: d.Size, Total: d.Size})
+			f.finished(i)
 			return nil
 		}
 		if err != nil {
 			return f.fail(i, err)
 		}
-		if err := add(e); err != nil {
-			return err
+		if err := add(e); err == io.EOF {
+			return nil
+		} else if err != nil {
+			return f.fail(i, errs.Wrap("layer "+f.layers[i].Digest.String(), err))
 		}
 	}
 }
 
-// view merges the layers.
+func (f *filesystem) finished(i int) {
+	d := f.layers[i]
+	f.env.emit(event.Event{Kind: event.Finished, Subject: d.Digest.String(), Done: d.Size, Total: d.Size})
+}
+
+// maxBroken is how many broken hard links of one layer are named.
+const maxBroken = 10
+
+// view merges the layers from the bottom up.
 func (f *filesystem) view(ctx context.Context) (*layer.View, error) {
 	v := layer.NewView()
 	for i := range f.layers {
-		err := f.each(ctx, i, func(e layer.Entry) error { v.Add(e); return nil })
+		broken, err := f.apply(ctx, v, i)
 		if err != nil {
 			return nil, err
 		}
-		for _, e := range v.EndLayer() {
-			f.env.emit(event.Event{Kind: event.Warning, Subject: f.typed, Message: fmt.Sprintf("layer %d: %q is a hard link to %q, which does not exist", i, "/"+e.Path, "/"+e.Link)})
+		for _, b := range broken[:min(len(broken), maxBroken)] {
+			f.warn("layer %d: /%s is a hard link to /%s, which does not exist", i, b.Path, b.Target)
+		}
+		if n := len(broken) - maxBroken; n > 0 {
+			f.warn("layer %d: %d more hard links lead nowhere", i, n)
 		}
 	}
 	return v, nil
+}
+
+// apply reads layer i into v.
+func (f *filesystem) apply(ctx context.Context, v *layer.View, i int) ([]layer.Broken, error) {
+	if err := f.each(ctx, i, v.Add); err != nil {
+		return nil, err
+	}
+	broken, err := v.EndLayer(func() error { return f.pace(ctx) })
+	return broken, f.fail(i, errs.Wrap("layer "+f.layers[i].Digest.String(), err))
+}
+
+func (f *filesystem) warn(format string, args ...any) {
+	f.env.emit(event.Event{Kind: event.Warning, Subject: f.typed, Message: fmt.Sprintf(format, args...)})
 }
 
 // fail names the image, and for a foreign layer where it is said to be.

@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"encoding/json"
+	"slices"
 
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
@@ -13,8 +14,11 @@ import (
 	"github.com/stevedore-oci/stevedore/core/oci"
 )
 
-// maxDepth is how deep indexes may nest.
-const maxDepth = 4
+// Bounds on nested indexes, which a hostile one would have read without end.
+const (
+	maxDepth  = 4 // levels
+	maxNested = 8 // indexes of one index that are looked into
+)
 
 // image is one manifest that was chosen, and its config where it has one.
 type image struct {
@@ -40,34 +44,67 @@ func (e *Env) choice(platform string) (choice, error) {
 	return choice{platform: oci.Normalize(e.Platform)}, nil
 }
 
-// pick follows indexes from doc to one manifest. Kinds: not_found (with the platforms there are), input, and those of src.
+// pick follows indexes from doc to one manifest. Kinds: not_found (with the platforms there are), input, verification,
+// and those of src.
 func (e *Env) pick(ctx context.Context, src content.Source, doc oci.Document, ident, typed string, c choice) (image, error) {
-	dgst := doc.Digest()
-	if digest.Digest(ident).Validate() == nil {
-		dgst = digest.Digest(ident)
+	if doc.IsIndex() {
+		return e.pickChild(ctx, src, doc, typed, c, 1)
 	}
-	for depth := 0; doc.IsIndex(); depth++ {
-		if depth == maxDepth {
-			return image{}, errs.New(errs.Input, typed, "has indexes nested deeper than %d", maxDepth)
-		}
-		x, err := doc.Index()
-		if err != nil {
-			return image{}, subject(typed, err)
-		}
-		d, err := e.child(x, c, typed)
-		if err != nil {
-			return image{}, err
-		}
-		if doc, err = e.document(ctx, src, d); err != nil {
-			return image{}, subject(typed, err)
-		}
-		dgst = d.Digest
-		if doc.IsIndex() {
-			continue
-		}
-		m, err := doc.Manifest()
-		return image{doc, m, dgst}, subjectOf(typed, err)
+	return e.single(ctx, src, doc, digestOf(doc, ident), typed, c)
+}
+
+// pickChild picks from an index: the child whose platform serves best, else what a nested index has, else, when no
+// platform was asked for and there is one real image only, that one.
+func (e *Env) pickChild(ctx context.Context, src content.Source, doc oci.Document, typed string, c choice, depth int) (image, error) {
+	if depth > maxDepth {
+		return image{}, errs.New(errs.Input, typed, "has indexes nested deeper than %d", maxDepth)
 	}
+	x, err := doc.Index()
+	if err != nil {
+		return image{}, subject(typed, err)
+	}
+	d, missing := oci.Select(x, c.platform, typed)
+	if missing == nil {
+		return e.follow(ctx, src, d, typed, c, depth)
+	}
+	var rest []v1.Descriptor
+	for _, m := range x.Manifests {
+		if m.Platform == nil || m.Platform.OS != "unknown" {
+			rest = append(rest, m)
+		}
+	}
+	if len(rest) == 1 && (!c.asked || rest[0].Platform == nil) {
+		if p := oci.FormatPlatform(rest[0].Platform); p != "" {
+			e.emit(event.Event{Kind: event.Warning, Subject: typed, Message: "has no image for " + oci.FormatPlatform(&c.platform) + "; showing its only one, " + p})
+		}
+		return e.follow(ctx, src, rest[0], typed, c, depth)
+	}
+	nested := slices.DeleteFunc(rest, func(m v1.Descriptor) bool { return m.Platform != nil || !isIndexType(m.MediaType) })
+	for _, m := range nested[:min(len(nested), maxNested)] {
+		if img, err := e.follow(ctx, src, m, typed, c, depth); errs.Of(err) != errs.NotFound {
+			return img, err
+		}
+	}
+	return image{}, missing
+}
+
+func isIndexType(mediaType string) bool { return oci.Document{MediaType: mediaType}.IsIndex() }
+
+// follow goes from the entry of an index to the image it names.
+func (e *Env) follow(ctx context.Context, src content.Source, d v1.Descriptor, typed string, c choice, depth int) (image, error) {
+	doc, err := e.document(ctx, src, d)
+	switch {
+	case err != nil:
+		return image{}, subject(typed, err)
+	case doc.IsIndex():
+		return e.pickChild(ctx, src, doc, typed, c, depth+1)
+	}
+	c.asked = c.asked && d.Platform == nil // the index has answered for it
+	return e.single(ctx, src, doc, d.Digest, typed, c)
+}
+
+// single takes a manifest, and where a platform was asked for checks that it is for that.
+func (e *Env) single(ctx context.Context, src content.Source, doc oci.Document, dgst digest.Digest, typed string, c choice) (image, error) {
 	m, err := doc.Manifest()
 	if err != nil {
 		return image{}, subject(typed, err)
@@ -77,28 +114,6 @@ func (e *Env) pick(ctx context.Context, src content.Source, doc oci.Document, id
 		return img, e.checkPlatform(ctx, src, img, typed, c)
 	}
 	return img, nil
-}
-
-// child picks from an index. When no platform was asked for and there is one real image only, that is the one; a nested
-// index has no platform and is followed when it stands alone.
-func (e *Env) child(x v1.Index, c choice, typed string) (v1.Descriptor, error) {
-	d, err := oci.Select(x, c.platform, typed)
-	if err == nil {
-		return d, nil
-	}
-	var rest []v1.Descriptor
-	for _, m := range x.Manifests {
-		if m.Platform == nil || m.Platform.OS != "unknown" {
-			rest = append(rest, m)
-		}
-	}
-	if len(rest) != 1 || (c.asked && rest[0].Platform != nil) {
-		return d, err
-	}
-	if p := oci.FormatPlatform(rest[0].Platform); p != "" {
-		e.emit(event.Event{Kind: event.Warning, Subject: typed, Message: "has no image for " + oci.FormatPlatform(&c.platform) + "; showing its only one, " + p})
-	}
-	return rest[0], nil
 }
 
 // document reads a child of an index and checks it against its descriptor.
