@@ -71,7 +71,23 @@ func (s *server) Fetch(ctx context.Context, req *fetchshim.Request) (*fetchshim.
 		}
 		r = s.refuse(req, err)
 	}
-	return s.finish(req, r), nil
+	resp := s.finish(req, r)
+	resp.Body = &cancellable{resp.Body, ctx, req}
+	return resp, nil
+}
+
+// cancellable fails once the context has ended, as a Fetcher's body does; a Source's own reader need not.
+type cancellable struct {
+	io.ReadCloser
+	ctx context.Context
+	req *fetchshim.Request
+}
+
+func (c *cancellable) Read(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, cancelled(c.req, err)
+	}
+	return c.ReadCloser.Read(p)
 }
 
 func cancelled(req *fetchshim.Request, err error) error {
