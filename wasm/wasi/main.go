@@ -6,110 +6,14 @@ package main
 
 import (
 	"runtime"
-	"runtime/debug"
-	"runtime/metrics"
-	"time"
-	"unsafe"
 
 	"github.com/stevedore-oci/stevedore/transport/fsys/osfs"
-	"github.com/stevedore-oci/stevedore/wasm/frame"
 	"github.com/stevedore-oci/stevedore/wasm/guest"
-)
-
-// States that step returns.
-const (
-	stateIdle  = 0 // nothing runnable, waits for the host
-	stateFrame = 1 // a frame is ready
-	stateDone  = 2 // no call is open
-	stateBusy  = 3 // runnable work remains
-)
-
-// A step ends after stepTime; where the host freezes the clock while code runs, as some do against timing attacks, after
-// frozenYields, each of which stands for 64 KiB of content at most.
-const (
-	stepTime     = 15 * time.Millisecond
-	frozenYields = 16
-)
-
-// The reactor is one per instance, since exports are functions.
-var (
-	g       = guest.New(guest.Options{Files: osfs.Host{}, Yield: runtime.Gosched})
-	given   = map[uint32][]byte{} // buffers the host has and has not pushed back
-	pulled  []byte                // the frame the host copies now
-	sampled = []metrics.Sample{{Name: "/sched/goroutines/runnable:goroutines"}}
+	"github.com/stevedore-oci/stevedore/wasm/wasi/reactor"
 )
 
 func init() {
-	// Memory of a wasm instance never shrinks, so it is kept from growing.
-	debug.SetGCPercent(50)
-}
-
-//go:wasmexport stevedore_abi
-func abi() int32 { return frame.ABI }
-
-//go:wasmexport alloc
-func alloc(n uint32) uint32 {
-	if n > frame.MaxFrame {
-		return 0
-	}
-	b := make([]byte, n, max(n, 1))
-	p := uint32(uintptr(unsafe.Pointer(unsafe.SliceData(b))))
-	given[p] = b
-	return p
-}
-
-//go:wasmexport push
-func push(p, n uint32) {
-	b, ok := given[p]
-	if !ok || n > uint32(len(b)) {
-		g.Complain("push of a buffer that alloc did not give")
-		return
-	}
-	delete(given, p)
-	g.Push(b[:n])
-}
-
-//go:wasmexport step
-func step() int32 {
-	start := time.Now()
-	for yields := 0; !g.Waiting(); yields++ {
-		runtime.Gosched()
-		if g.Waiting() {
-			break
-		}
-		idle := runnable() == 0
-		spent := time.Since(start)
-		if !idle && spent < stepTime && (spent > 0 || yields < frozenYields) {
-			continue
-		}
-		g.Flush()
-		switch {
-		case g.Waiting():
-		case !idle:
-			return stateBusy
-		case g.Idle():
-			return stateDone
-		default:
-			return stateIdle
-		}
-	}
-	return stateFrame
-}
-
-// runnable is how many goroutines could run besides this one. Answers that are awaited play no part: a goroutine behind
-// a pipe may have work all the same.
-func runnable() uint64 {
-	metrics.Read(sampled)
-	return sampled[0].Value.Uint64()
-}
-
-//go:wasmexport pull
-func pull() uint64 {
-	pulled = g.Pull()
-	if pulled == nil {
-		return 0
-	}
-	return uint64(uintptr(unsafe.Pointer(unsafe.SliceData(pulled))))<<32 | uint64(len(pulled))
+	reactor.Serve(guest.New(guest.Options{Files: osfs.Host{}, Yield: runtime.Gosched}))
 }
 
 func main() {}
