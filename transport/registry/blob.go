@@ -28,6 +28,11 @@ func (b *blob) subject() string { return b.r.name + "@" + b.d.Digest.String() }
 // Descriptor implements [content.Blob].
 func (b *blob) Descriptor() v1.Descriptor { return b.d }
 
+// MountFrom implements [content.Mountable].
+func (b *blob) MountFrom() (registry, repository string) {
+	return b.r.target.Registry, b.r.ref.Repository
+}
+
 // Open implements [content.Blob]. A transfer that breaks off goes on where it was, up to three times.
 func (b *blob) Open(ctx context.Context) (io.ReadCloser, error) {
 	raw, err := b.open(ctx, 0)
