@@ -101,7 +101,7 @@ func (f *filesystem) write(ctx context.Context, in CatIn, index int, out *CatOut
 	}
 	w, err := f.env.Output(ctx, in.Output)
 	if err != nil {
-		return errs.Wrap(in.Output, err)
+		return subject(in.Output, err)
 	}
 	h := sha256.New()
 	out.Size, err = io.CopyBuffer(struct{ io.Writer }{io.MultiWriter(w, h)}, r, make([]byte, 64<<10))

@@ -43,7 +43,7 @@ func (e *Env) writeBytes(ctx context.Context, in InspectIn, raw []byte) error {
 	}
 	w, err := e.Output(ctx, in.Output)
 	if err != nil {
-		return errs.Wrap(in.Output, err)
+		return subject(in.Output, err)
 	}
 	if _, err := w.Write(raw); err != nil {
 		abort(w, err)

@@ -35,7 +35,6 @@ type Global struct {
 
 // Shell is what a program gives to the command line.
 type Shell struct {
-	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 	// Terminal says whether standard output is one, and Color whether it takes colour (NO_COLOR is not set).
 	Terminal, Color bool
@@ -57,7 +56,7 @@ func Run(ctx context.Context, args []string, sh Shell) int {
 	root := newRoot(&sh, &g)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
-	if err == nil || broken(err) {
+	if err == nil || errors.Is(err, ErrClosed) {
 		return 0
 	}
 	if ctx.Err() != nil {
@@ -66,11 +65,6 @@ func Run(ctx context.Context, args []string, sh Shell) int {
 	report(&sh, &g, err)
 	return errs.Of(err).Exit()
 }
-
-// ErrClosed is returned by an output whose reader has gone away (EPIPE); the command then ends quietly.
-var ErrClosed = errors.New("output closed")
-
-func broken(err error) bool { return errors.Is(err, ErrClosed) }
 
 func newRoot(sh *Shell, g *Global) *cobra.Command {
 	root := &cobra.Command{

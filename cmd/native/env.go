@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"path/filepath"
 	"runtime"
 	"strings"
 
@@ -19,6 +18,7 @@ import (
 	"github.com/stevedore-oci/stevedore/core/event"
 	"github.com/stevedore-oci/stevedore/fetchshim/nethttp"
 	"github.com/stevedore-oci/stevedore/transport"
+	"github.com/stevedore-oci/stevedore/transport/fsys"
 	"github.com/stevedore-oci/stevedore/transport/fsys/osfs"
 	"github.com/stevedore-oci/stevedore/transport/registry/auth"
 )
@@ -103,32 +103,9 @@ func keychain(g cli.Global, events func(event.Event)) (auth.Keychain, error) {
 
 // create makes an output file that appears under its name when it is whole.
 func create(name string) (io.WriteCloser, error) {
-	f, err := os.CreateTemp(filepath.Dir(name), ".stevedore-*")
+	f, err := osfs.CreatePending(name)
 	if err != nil {
-		return nil, errs.New(errs.Input, name, "%w", err)
+		return nil, fsys.Kinded(name, err)
 	}
-	return &outFile{File: f, name: name}, nil
-}
-
-type outFile struct {
-	*os.File
-	name string
-}
-
-// Close gives the file its name.
-func (o *outFile) Close() error {
-	err := errors.Join(o.File.Chmod(0o644), o.File.Close())
-	if err == nil {
-		err = os.Rename(o.File.Name(), o.name)
-	}
-	if err != nil {
-		_ = os.Remove(o.File.Name())
-	}
-	return err
-}
-
-// Abort drops what was written.
-func (o *outFile) Abort(error) {
-	_ = o.File.Close()
-	_ = os.Remove(o.File.Name())
+	return f, nil
 }

@@ -3,8 +3,6 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -31,10 +29,10 @@ func run() int {
 	signal.Ignore(sigpipe)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	out := &stdout{os.Stdout}
+	out := cli.Pipe(os.Stdout)
 	terminal := term.IsTerminal(int(os.Stdout.Fd()))
 	sh := cli.Shell{
-		Stdin: os.Stdin, Stdout: out, Stderr: os.Stderr,
+		Stdout: out, Stderr: os.Stderr,
 		Terminal: terminal, Color: os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb",
 		Env: environment, Create: create, Registries: true,
 		Commands: func(g *cli.Global) []*cobra.Command { return []*cobra.Command{serveCommand(g, out)} },
@@ -43,15 +41,4 @@ func run() int {
 		sh.Progress = newProgress
 	}
 	return cli.Run(ctx, os.Args[1:], sh)
-}
-
-// stdout turns a closed pipe into the error that ends a command quietly.
-type stdout struct{ w io.Writer }
-
-func (s *stdout) Write(p []byte) (int, error) {
-	n, err := s.w.Write(p)
-	if err != nil {
-		err = fmt.Errorf("%w: %w", cli.ErrClosed, err)
-	}
-	return n, err
 }

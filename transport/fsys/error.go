@@ -11,6 +11,10 @@ import (
 // not a directory) or a name that may not be used; an error that has a kind keeps it. A nil err stays nil.
 func Kinded(subject string, err error) error {
 	var e *errs.Error
+	var pe *fs.PathError
+	if errors.As(err, &pe) && pe.Path == subject {
+		err = pe.Err // the subject says which path
+	}
 	switch {
 	case err == nil:
 		return nil

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"syscall"
 
 	"github.com/stevedore-oci/stevedore/transport/fsys"
 )
@@ -18,7 +19,7 @@ type Host struct{}
 // read at an offset, or not twice.
 func (Host) OpenFile(_ context.Context, path string) (fsys.File, error) {
 	// Stat comes first because opening a pipe waits for its writer.
-	if err := regular(os.Stat(path)); err != nil {
+	if err := regular(stat(path)); err != nil {
 		return nil, at("open", path, err)
 	}
 	return open(os.Open(path))
@@ -31,7 +32,7 @@ func (Host) OpenDir(_ context.Context, path string) (fsys.Dir, error) {
 
 // OpenRoot opens an existing directory for reading and writing.
 func OpenRoot(path string) (*Dir, error) {
-	info, err := os.Stat(path)
+	info, err := stat(path)
 	if err != nil {
 		return nil, err
 	}
@@ -51,6 +52,15 @@ func Create(path string) (*Dir, error) {
 		return nil, err
 	}
 	return OpenRoot(path)
+}
+
+// stat is os.Stat. Go on WASI gives EBADF for a path that is below no directory the runtime opened: for us it is not there.
+func stat(path string) (fs.FileInfo, error) {
+	info, err := os.Stat(path)
+	if errors.Is(err, syscall.EBADF) {
+		return nil, &fs.PathError{Op: "stat", Path: path, Err: fs.ErrNotExist}
+	}
+	return info, err
 }
 
 // regular accepts regular files only.
