@@ -77,7 +77,7 @@ func parityCases(t *testing.T, reg string) []parityCase {
 		{"error: no such platform", "inspect", in("oci:harbor:latest", "platform", "linux/s390x"), false},
 		{"error: no such folder", "files", in("oci:nowhere:latest"), false},
 		{"error: a truncated archive", "files", in("oci-archive:cut.oci.tar:amd64"), false},
-		{"error: a bad reference", "inspect", in("UPPER/case"), false},
+		{"error: a bad reference", "inspect", in("library/UPPER"), false},
 		{"error: a link loop", "cat", in("oci:harbor:amd64", "path", "/opt/app/links/loop-a"), false},
 		{"error: a device", "cat", in("oci:harbor:amd64", "path", "/opt/app/modes/null"), false},
 	}
