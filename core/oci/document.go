@@ -33,6 +33,8 @@ const (
 	DockerLayerGzip    = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 	DockerLayerZstd    = "application/vnd.docker.image.rootfs.diff.tar.zstd"
 	DockerForeignLayer = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"
+	// InToto is an attestation (https://github.com/in-toto/attestation/blob/v1.1.0/spec/v1/envelope.md).
+	InToto = "application/vnd.in-toto+json"
 )
 
 // ManifestTypes are the media types of manifests and indexes, in the order they are asked for.

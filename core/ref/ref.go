@@ -148,3 +148,8 @@ func parsePosition(r *Reference) error {
 }
 
 func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
+
+// SameEndpoint says whether two references lead to one repository, layout, archive or folder.
+func (r Reference) SameEndpoint(o Reference) bool {
+	return r.Scheme == o.Scheme && r.Host == o.Host && r.Repository == o.Repository && r.Path == o.Path
+}
