@@ -20,6 +20,8 @@ import (
 type Env struct {
 	// Source opens the endpoint of a reference for reading; the caller closes it.
 	Source func(ctx context.Context, r ref.Reference) (content.Source, error)
+	// Sink opens the endpoint of a reference for writing; the caller closes it. Nil: this host writes no images.
+	Sink func(ctx context.Context, r ref.Reference) (content.Sink, error)
 	// File opens a file named by the user; "-" is standard input. The caller closes it.
 	File func(ctx context.Context, name string) (io.ReadCloser, error)
 	// Output opens where bytes go. The name is a suggestion for a file ("" for the main output). The verb closes it.

@@ -212,7 +212,7 @@ func (e *Env) inspectManifest(ctx context.Context, src content.Source, doc oci.D
 // image config all the same.
 func isAttestation(m v1.Manifest) bool {
 	for _, l := range m.Layers {
-		if l.MediaType != "application/vnd.in-toto+json" {
+		if l.MediaType != oci.InToto {
 			return false
 		}
 	}

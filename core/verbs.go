@@ -10,6 +10,7 @@ func verbs() []Verb {
 		DefineList("tags", "List the tags of a repository", Tags),
 		DefineList("files", "List the files of an image, merged or layer by layer", Files),
 		Define("cat", "Write one file of an image", Cat),
+		Define("copy", "Copy an image, an index or an artifact from anywhere to anywhere", Copy),
 		Define("version", "Tell which build this is and what it can do", Version),
 	}
 }

@@ -169,6 +169,10 @@ func args(t *testing.T, c parityCase) []string {
 			out = append(out, list...)
 		case f.Flag == "":
 			out = append(out, fmt.Sprint(val))
+		case isList:
+			for _, v := range list {
+				out = append(out, "--"+f.Flag+"="+v)
+			}
 		default:
 			out = append(out, fmt.Sprintf("--%s=%v", f.Flag, val))
 		}

@@ -20,6 +20,7 @@ var examples = map[string]string{
 	"tags":    "  stevedore tags alpine\n  stevedore tags --limit 100 --after 3.19 alpine",
 	"files":   "  stevedore files alpine:3.20\n  stevedore files --long alpine '/etc/**' '*.so'\n  stevedore files --layer 0 docker-archive:saved.tar",
 	"cat":     "  stevedore cat alpine /etc/os-release\n  stevedore cat --output sh alpine /bin/sh",
+	"copy":    "  stevedore copy alpine:3.20 registry.example/mirror/alpine:3.20\n  stevedore copy --platform linux/amd64 --platform linux/arm64 alpine oci:./alpine:3.20\n  stevedore copy oci:./app:v1 docker://ghcr.io/org/app:v1 docker://ghcr.io/org/app:latest",
 	"version": "  stevedore version --json",
 }
 

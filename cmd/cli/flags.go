@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"encoding/json"
 	"reflect"
 	"strconv"
@@ -14,7 +15,7 @@ import (
 
 // Field is one field of a request as the command line sees it. Tags of the struct say everything: json is its name, arg
 // makes it positional ("REF", "[REF]" when optional, "[GLOB...]" for the rest), help describes it, enum lists its values. A
-// field without arg is the flag --json-name-in-kebab-case.
+// field without arg is the flag --json-name-in-kebab-case, or what flag says.
 type Field struct {
 	Name string // in JSON
 	Flag string // "" for a positional argument
@@ -32,7 +33,7 @@ func Fields(t reflect.Type) []Field {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		fd := Field{Name: name, Arg: f.Tag.Get("arg"), Help: f.Tag.Get("help"), Type: f.Type}
 		if fd.Arg == "" {
-			fd.Flag = kebab(name)
+			fd.Flag = cmp.Or(f.Tag.Get("flag"), kebab(name))
 		}
 		if e := f.Tag.Get("enum"); e != "" {
 			fd.Enum = strings.Split(e, ",")
@@ -78,8 +79,8 @@ func addFlags(cmd *cobra.Command, fields []Field) {
 		switch kind(f.Type) {
 		case reflect.Bool:
 			cmd.Flags().BoolP(f.Flag, short, false, f.Help)
-		case reflect.Int:
-			cmd.Flags().IntP(f.Flag, short, 0, f.Help)
+		case reflect.Int, reflect.Int64:
+			cmd.Flags().Int64P(f.Flag, short, 0, f.Help)
 		case reflect.Slice:
 			cmd.Flags().StringArrayP(f.Flag, short, nil, f.Help)
 		default:
@@ -132,8 +133,8 @@ func flagValue(cmd *cobra.Command, f Field) (any, error) {
 	switch kind(f.Type) {
 	case reflect.Bool:
 		return strconv.ParseBool(text)
-	case reflect.Int:
-		return strconv.Atoi(text)
+	case reflect.Int, reflect.Int64:
+		return strconv.ParseInt(text, 10, 64)
 	case reflect.Slice:
 		return cmd.Flags().GetStringArray(f.Flag)
 	}

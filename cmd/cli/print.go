@@ -198,6 +198,12 @@ func (p *printer) result(v core.Verb, out []byte) error {
 			return err
 		}
 		return p.line([]byte(fmt.Sprintf("%s  %s  %s", plain(o.Path), size(o.Size), o.Digest)))
+	case "copy":
+		o, err := decodeInto[core.CopyOut](out)
+		if err != nil {
+			return err
+		}
+		return p.copied(o)
 	case "version":
 		o, err := decodeInto[core.VersionOut](out)
 		if err != nil {

@@ -204,6 +204,63 @@ export interface CatOut {
   layer: number;
 }
 
+export interface CopyIn {
+  /** image, index or artifact to copy */
+  source: string;
+  /** where it goes; several tags of one endpoint are written in one go */
+  destinations: string[];
+  /** os/arch[/variant] to take of an index; one alone is taken out of it, several stay a smaller index (repeat the flag) */
+  platforms?: string[];
+  /** what becomes of build attestations inside an index (default: they stay with their image) */
+  attestations?: 'keep' | 'drop';
+  /** media types to write; changes the digest of what had the others */
+  format?: 'oci' | 'docker';
+  /** compression that layers get; changes the digest */
+  compress?: 'gzip' | 'zstd';
+  /** fail rather than change a digest */
+  preserveDigests?: boolean;
+  /** read again what the destination has, and repair what is corrupted */
+  verifyExisting?: boolean;
+  /** say what would be copied and copy nothing */
+  dryRun?: boolean;
+  /** bytes a second to read at most */
+  maxRate?: number;
+}
+
+export interface CopyOut {
+  /** as it was asked for */
+  source: string;
+  sourceDigest: string;
+  /** of what was written; other than the source's where the copy had to change it */
+  digest: string;
+  mediaType: string;
+  /** bytes of the manifest or index */
+  size: number;
+  destinations: Copied[];
+  /** what of the source was not copied, in words */
+  left: string[];
+  /** nothing was written */
+  dryRun?: boolean;
+}
+
+export interface Copied {
+  references: string[];
+  manifests: number;
+  /** read and written */
+  stored: Count;
+  /** there already */
+  existed: Count;
+  /** taken over inside the registry */
+  mounted: Count;
+  /** blobs that were there and corrupted */
+  repaired?: number;
+}
+
+export interface Count {
+  blobs: number;
+  bytes: number;
+}
+
 export interface VersionIn {
 }
 
@@ -225,6 +282,8 @@ export interface Verbs {
   files(request: FilesIn, options?: CallOptions): AsyncIterable<FileItem>;
   /** Write one file of an image. */
   cat(request: CatIn, options?: CallOptions): Promise<CatOut & { bytes?: Uint8Array }>;
+  /** Copy an image, an index or an artifact from anywhere to anywhere. */
+  copy(request: CopyIn, options?: CallOptions): Promise<CopyOut>;
   /** Tell which build this is and what it can do. */
   version(request?: VersionIn, options?: CallOptions): Promise<VersionOut>;
 }

@@ -1,0 +1,229 @@
+package core
+
+import (
+	"context"
+	"slices"
+
+	"github.com/opencontainers/go-digest"
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/stevedore-oci/stevedore/core/compress"
+	"github.com/stevedore-oci/stevedore/core/content"
+	"github.com/stevedore-oci/stevedore/core/errs"
+	"github.com/stevedore-oci/stevedore/core/oci"
+	"github.com/stevedore-oci/stevedore/core/ref"
+	"github.com/stevedore-oci/stevedore/core/xfer"
+)
+
+// CopyIn is the request of copy.
+type CopyIn struct {
+	Source          string   `json:"source" arg:"SRC" help:"image, index or artifact to copy"`
+	Destinations    []string `json:"destinations" arg:"DST..." help:"where it goes; several tags of one endpoint are written in one go"`
+	Platforms       []string `json:"platforms,omitempty" flag:"platform" help:"os/arch[/variant] to take of an index; one alone is taken out of it, several stay a smaller index (repeat the flag)"`
+	Attestations    string   `json:"attestations,omitempty" enum:"keep,drop" help:"what becomes of build attestations inside an index (default: they stay with their image)"`
+	Format          string   `json:"format,omitempty" enum:"oci,docker" help:"media types to write; changes the digest of what had the others"`
+	Compress        string   `json:"compress,omitempty" enum:"gzip,zstd" help:"compression that layers get; changes the digest"`
+	PreserveDigests bool     `json:"preserveDigests,omitempty" help:"fail rather than change a digest"`
+	VerifyExisting  bool     `json:"verifyExisting,omitempty" help:"read again what the destination has, and repair what is corrupted"`
+	DryRun          bool     `json:"dryRun,omitempty" help:"say what would be copied and copy nothing"`
+	MaxRate         int64    `json:"maxRate,omitempty" help:"bytes a second to read at most"`
+}
+
+// CopyOut says what was copied.
+type CopyOut struct {
+	Source       string        `json:"source" help:"as it was asked for"`
+	SourceDigest digest.Digest `json:"sourceDigest"`
+	Digest       digest.Digest `json:"digest" help:"of what was written; other than the source's where the copy had to change it"`
+	MediaType    string        `json:"mediaType"`
+	Size         int64         `json:"size" help:"bytes of the manifest or index"`
+	Destinations []Copied      `json:"destinations"`
+	Left         []string      `json:"left" help:"what of the source was not copied, in words"`
+	DryRun       bool          `json:"dryRun,omitempty" help:"nothing was written"`
+}
+
+// Copied is what one endpoint got.
+type Copied struct {
+	References []string   `json:"references"`
+	Manifests  int        `json:"manifests"`
+	Stored     xfer.Count `json:"stored" help:"read and written"`
+	Existed    xfer.Count `json:"existed" help:"there already"`
+	Mounted    xfer.Count `json:"mounted" help:"taken over inside the registry"`
+	Repaired   int        `json:"repaired,omitempty" help:"blobs that were there and corrupted"`
+}
+
+// Copy copies what a reference names, and all that belongs to it, to one or more destinations, byte for byte unless the request
+// wants something else written. A tag at a destination names either what it named before or something whole. Kinds: those
+// of both ends, input, not_found (a platform), unsupported (what a format or endpoint cannot hold), verification.
+func Copy(ctx context.Context, env *Env, in CopyIn) (CopyOut, error) {
+	o, err := env.copyOptions(in)
+	if err != nil {
+		return CopyOut{}, err
+	}
+	ends, err := endpoints(in.Destinations)
+	if err != nil {
+		return CopyOut{}, err
+	}
+	src, r, err := env.open(ctx, in.Source)
+	if err != nil {
+		return CopyOut{}, err
+	}
+	defer src.Close()
+	out := CopyOut{Source: in.Source, Left: []string{}, DryRun: in.DryRun}
+	for _, e := range ends {
+		c := copier{env, src, r.Ident(), in, o}
+		done, err := c.copy(ctx, e, &out)
+		if err != nil {
+			return CopyOut{}, err
+		}
+		out.Destinations = append(out.Destinations, done)
+	}
+	return out, nil
+}
+
+func (e *Env) copyOptions(in CopyIn) (xfer.Options, error) {
+	o := xfer.Options{
+		Attestations: xfer.Attestations(in.Attestations), Format: xfer.Format(in.Format), Compress: compress.Kind(in.Compress),
+		PreserveDigests: in.PreserveDigests, VerifyExisting: in.VerifyExisting,
+		Jobs: e.Jobs, MaxRate: in.MaxRate, Event: e.Event, Clock: e.Clock, Yield: e.Yield,
+	}
+	switch {
+	case len(in.Destinations) == 0:
+		return o, errs.New(errs.Input, "copy", "names no destination").Hinted("for example stevedore copy alpine:3.20 oci:./alpine:3.20")
+	case !slices.Contains([]xfer.Attestations{xfer.Auto, xfer.With, xfer.Drop}, o.Attestations):
+		return o, errs.New(errs.Input, "attestations", "%q is neither keep nor drop", in.Attestations)
+	case !slices.Contains([]xfer.Format{xfer.Keep, xfer.OCI, xfer.Docker}, o.Format):
+		return o, errs.New(errs.Input, "format", "%q is neither oci nor docker", in.Format)
+	case !slices.Contains([]compress.Kind{"", compress.Gzip, compress.Zstd}, o.Compress):
+		return o, errs.New(errs.Input, "compress", "%q is neither gzip nor zstd", in.Compress)
+	case in.MaxRate < 0:
+		return o, errs.New(errs.Input, "maxRate", "%d is negative", in.MaxRate)
+	}
+	for _, s := range in.Platforms {
+		p, err := oci.ParsePlatform(s)
+		if err != nil {
+			return o, err
+		}
+		o.Platforms = append(o.Platforms, p)
+	}
+	return o, nil
+}
+
+// endpoint is a repository, layout or archive, and the references of it that are written.
+type endpoint struct {
+	refs []ref.Reference
+}
+
+func (e endpoint) typed() []string {
+	out := make([]string, 0, len(e.refs))
+	for _, r := range e.refs {
+		out = append(out, r.Typed)
+	}
+	return out
+}
+
+// names are the tags and digests to write.
+func (e endpoint) names() []string {
+	var out []string
+	for _, r := range e.refs {
+		for _, n := range []string{r.Tag, r.Digest} {
+			if n != "" {
+				out = append(out, n)
+			}
+		}
+	}
+	return out
+}
+
+// endpoints groups references by where they lead.
+func endpoints(typed []string) ([]endpoint, error) {
+	var out []endpoint
+	for _, s := range typed {
+		r, err := ref.Parse(s)
+		if err != nil {
+			return nil, err
+		}
+		i := slices.IndexFunc(out, func(e endpoint) bool { return e.refs[0].SameEndpoint(r) })
+		if i < 0 {
+			out = append(out, endpoint{})
+			i = len(out) - 1
+		}
+		out[i].refs = append(out[i].refs, r)
+	}
+	return out, nil
+}
+
+// copier copies to one endpoint.
+type copier struct {
+	env   *Env
+	src   content.Source
+	ident string
+	in    CopyIn
+	o     xfer.Options
+}
+
+func (c copier) copy(ctx context.Context, e endpoint, out *CopyOut) (Copied, error) {
+	done := Copied{References: e.typed()}
+	plan, err := xfer.New(ctx, c.src, c.ident, c.in.Source, c.o)
+	if err != nil {
+		return done, err
+	}
+	var report xfer.Report
+	if c.in.DryRun {
+		report, err = c.estimate(ctx, plan, e)
+	} else {
+		report, plan, err = c.move(ctx, plan, e)
+	}
+	if err != nil {
+		return done, err
+	}
+	out.SourceDigest, out.Digest, out.MediaType, out.Size = plan.Source(), report.Root.Digest, report.Root.MediaType, report.Root.Size
+	for _, l := range plan.Left() {
+		if !slices.Contains(out.Left, l) {
+			out.Left = append(out.Left, l)
+		}
+	}
+	done.Manifests, done.Stored, done.Existed, done.Mounted, done.Repaired =
+		report.Manifests, report.Stored, report.Existed, report.Mounted, report.Repaired
+	return done, nil
+}
+
+func (c copier) move(ctx context.Context, plan *xfer.Plan, e endpoint) (xfer.Report, *xfer.Plan, error) {
+	first := e.refs[0]
+	if c.env.Sink == nil {
+		return xfer.Report{}, nil, errs.New(errs.Unsupported, first.Typed, "this host writes no images")
+	}
+	dst, err := c.env.Sink(ctx, first)
+	if err != nil {
+		return xfer.Report{}, nil, subject(first.Typed, err)
+	}
+	defer dst.Close()
+	if only, ok := content.As[content.ImagesOnly](dst); ok && only.ImagesOnly() && plan.IsIndex() && len(c.o.Platforms) == 0 {
+		if plan, err = c.oneImage(ctx); err != nil {
+			return xfer.Report{}, nil, err
+		}
+	}
+	report, err := plan.Move(ctx, dst, e.names())
+	return report, plan, err
+}
+
+// oneImage plans the image of the default platform, for a destination that holds no index.
+func (c copier) oneImage(ctx context.Context) (*xfer.Plan, error) {
+	want, err := c.env.choice("")
+	if err != nil {
+		return nil, err
+	}
+	c.o.Platforms = []v1.Platform{want.platform}
+	return xfer.New(ctx, c.src, c.ident, c.in.Source, c.o)
+}
+
+// estimate counts what would be stored, by looking at what the destination has where that can be looked at.
+func (c copier) estimate(ctx context.Context, plan *xfer.Plan, e endpoint) (xfer.Report, error) {
+	var have content.BlobStatter
+	if c.env.Source != nil {
+		if dst, err := c.env.Source(ctx, e.refs[0]); err == nil {
+			defer dst.Close()
+			have, _ = content.As[content.BlobStatter](dst)
+		}
+	}
+	return plan.Estimate(ctx, have)
+}

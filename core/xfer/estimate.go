@@ -1,0 +1,45 @@
+package xfer
+
+import (
+	"context"
+
+	"github.com/stevedore-oci/stevedore/core/content"
+	"github.com/stevedore-oci/stevedore/core/errs"
+)
+
+// Estimate is the report of a move to where the blobs are that have knows; nil for an empty place. Layers that would be
+// compressed anew count with their present size.
+func (p *Plan) Estimate(ctx context.Context, have content.BlobStatter) (Report, error) {
+	blobs, err := p.Blobs()
+	if err != nil {
+		return Report{}, p.wrap(err)
+	}
+	there := make([]bool, len(blobs))
+	err = parallel(ctx, p.o.Jobs, len(blobs), func(ctx context.Context, i int) error {
+		if have == nil || p.needsCompression(blobs[i]) {
+			return nil
+		}
+		d, err := have.StatBlob(ctx, blobs[i].Digest)
+		there[i] = err == nil && d.Size == blobs[i].Size
+		if errs.Of(err) == errs.NotFound {
+			return nil
+		}
+		return err
+	})
+	if err != nil {
+		return Report{}, p.wrap(err)
+	}
+	out, err := p.rewrite(nil)
+	if err != nil {
+		return Report{}, p.wrap(err)
+	}
+	r := Report{Root: out[p.root.digest].descriptor(), Manifests: len(out)}
+	for i, d := range blobs {
+		if there[i] {
+			r.Existed.add(d.Size)
+		} else {
+			r.Stored.add(d.Size)
+		}
+	}
+	return r, nil
+}

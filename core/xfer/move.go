@@ -1,0 +1,161 @@
+package xfer
+
+import (
+	"context"
+	"strings"
+	"sync"
+
+	"github.com/opencontainers/go-digest"
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/stevedore-oci/stevedore/core/content"
+	"github.com/stevedore-oci/stevedore/core/errs"
+	"github.com/stevedore-oci/stevedore/core/oci"
+)
+
+// Move brings the blobs, then the manifests, to dst and commits it. names are tags, or digests that the root must have then;
+// without any the root is reached by its digest. It does not close dst. A plan can be moved several times. Kinds: those of
+// source and sink, verification, unsupported (an index for a sink that holds images only).
+func (p *Plan) Move(ctx context.Context, dst content.Sink, names []string) (Report, error) {
+	m := &mover{Plan: p, dst: dst, anew: map[digest.Digest]v1.Descriptor{}, limit: newLimiter(p.o)}
+	err := m.move(ctx, names)
+	return m.report, p.wrap(err)
+}
+
+// mover is one run of a plan.
+type mover struct {
+	*Plan
+	dst   content.Sink
+	limit *limiter
+
+	mu     sync.Mutex
+	report Report
+	anew   map[digest.Digest]v1.Descriptor // layers that were compressed anew
+}
+
+func (m *mover) move(ctx context.Context, names []string) error {
+	if only, ok := content.As[content.ImagesOnly](m.dst); ok && only.ImagesOnly() && m.root.doc.IsIndex() {
+		return errs.New(errs.Unsupported, "", "is an index, and the destination holds single images only").
+			Hinted("choose one of its images: --platform os/arch")
+	}
+	blobs, err := m.Blobs()
+	if err != nil {
+		return err
+	}
+	err = parallel(ctx, m.o.Jobs, len(blobs), func(ctx context.Context, i int) error { return m.blob(ctx, blobs[i]) })
+	if err != nil {
+		return err
+	}
+	if err := m.manifests(ctx, names); err != nil {
+		return err
+	}
+	return m.dst.Commit(ctx)
+}
+
+// blob brings one blob.
+func (m *mover) blob(ctx context.Context, d v1.Descriptor) error {
+	var b content.Blob = m.meter(m.source(d))
+	if m.needsCompression(d) {
+		anew, err := m.recompress(ctx, b)
+		if err != nil {
+			return err
+		}
+		m.mu.Lock()
+		m.anew[d.Digest] = anew.desc
+		m.mu.Unlock()
+		b = anew
+	}
+	repaired, err := m.verify(ctx, b.Descriptor())
+	if err != nil {
+		return err
+	}
+	m.started(b.Descriptor())
+	how, err := m.dst.PutBlob(ctx, b)
+	if err != nil {
+		return err
+	}
+	m.finished(b.Descriptor(), how)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.report.count(how, b.Descriptor().Size)
+	if repaired {
+		m.report.Repaired++
+	}
+	return nil
+}
+
+// source is the blob of d: from the descriptor where that has the content inside
+// (https://github.com/opencontainers/image-spec/blob/v1.1.1/descriptor.md#embedded-content), else from the source.
+func (m *mover) source(d v1.Descriptor) content.Blob {
+	if int64(len(d.Data)) == d.Size && len(d.Data) > 0 && d.Digest.Algorithm().FromBytes(d.Data) == d.Digest {
+		return embedded{d}
+	}
+	return m.src.Blob(d)
+}
+
+// verify reads again what the destination has, where that was asked for, and says whether it was corrupted.
+func (m *mover) verify(ctx context.Context, d v1.Descriptor) (corrupted bool, err error) {
+	if !m.o.VerifyExisting {
+		return false, nil
+	}
+	c, ok := content.As[content.Checker](m.dst)
+	if !ok {
+		return false, nil
+	}
+	switch err := c.CheckBlob(ctx, d); errs.Of(err) {
+	case "", errs.NotFound:
+		return false, nil
+	case errs.Verification:
+		return true, nil
+	default:
+		return false, err
+	}
+}
+
+// manifests writes what became of the manifests, children first and the root under its names.
+func (m *mover) manifests(ctx context.Context, names []string) error {
+	out, err := m.rewrite(m.anew)
+	if err != nil {
+		return err
+	}
+	order := m.order()
+	for _, n := range order[:len(order)-1] {
+		if err := m.dst.PutManifest(ctx, identity(out[n.digest]), out[n.digest].doc); err != nil {
+			return err
+		}
+	}
+	root := out[m.root.digest]
+	if len(names) == 0 {
+		names = []string{identity(root)}
+	}
+	for _, name := range names {
+		if err := fits(name, root); err != nil {
+			return err
+		}
+		if err := m.dst.PutManifest(ctx, name, root.doc); err != nil {
+			return err
+		}
+	}
+	m.report.Root, m.report.Manifests = root.descriptor(), len(order)
+	return nil
+}
+
+// identity is how a child is addressed: "" stands for its SHA-256 digest.
+func identity(o output) string {
+	if o.digest.Algorithm() == digest.SHA256 {
+		return ""
+	}
+	return o.digest.String()
+}
+
+// fits refuses to write a manifest under a digest that is not its own.
+func fits(name string, o output) error {
+	if !strings.Contains(name, ":") || oci.CheckDigest(name) != nil {
+		return nil
+	}
+	want := digest.Digest(name)
+	if got := want.Algorithm().FromBytes(o.doc.Raw); got != want {
+		return errs.New(errs.Verification, name, "is the digest of the destination, but what is copied has %s", got)
+	}
+	return nil
+}

@@ -1,0 +1,103 @@
+// Package xfer is the copy engine: plan, move, commit. A [Plan] is made by reading manifests only; [Plan.Move] then brings every
+// blob once, several at a time, and the manifests after them, children first and the tag last, so that whatever a tag names is
+// whole. Where a blob exists already and what can be mounted is the Sink's business, which understands its endpoint.
+package xfer
+
+import (
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/stevedore-oci/stevedore/core/clock"
+	"github.com/stevedore-oci/stevedore/core/compress"
+	"github.com/stevedore-oci/stevedore/core/content"
+	"github.com/stevedore-oci/stevedore/core/event"
+)
+
+// Format is a family of media types that an image is written in.
+type Format string
+
+// The formats. Keep leaves every manifest as it was received.
+const (
+	Keep   Format = ""
+	OCI    Format = "oci"
+	Docker Format = "docker"
+)
+
+// Attestations says what happens to the children of an index that are BuildKit's attestations of another child
+// (https://github.com/moby/buildkit/blob/v0.15.0/docs/attestations/attestation-storage.md).
+type Attestations string
+
+// What is done with them. Auto keeps those whose image is copied inside an index.
+const (
+	Auto Attestations = ""
+	With Attestations = "keep"
+	Drop Attestations = "drop"
+)
+
+// Options say what is copied and how. The zero value copies all there is, as it is.
+type Options struct {
+	// Platforms are the images to take of an index: for each the one that serves it best. None: all. One alone is taken out of
+	// its index, unless Attestations is With.
+	Platforms    []v1.Platform
+	Attestations Attestations
+	Format       Format
+	// Compress is the compression that layers get: gzip or zstd; "" leaves them as they are.
+	Compress compress.Kind
+	// PreserveDigests makes everything that would change a digest an error of kind input.
+	PreserveDigests bool
+	// VerifyExisting reads again what the destination has and repairs what is corrupted, instead of comparing sizes.
+	VerifyExisting bool
+
+	Jobs    int               // blobs at once; 0 means 4
+	MaxRate int64             // bytes a second that are read from the source, all blobs together; 0: no limit
+	Event   func(event.Event) // nil: nobody listens
+	Clock   clock.Clock       // nil: clock.System
+	Yield   func()            // called at least once per 64 KiB; nil: not needed
+}
+
+func (o Options) withDefaults() Options {
+	if o.Jobs <= 0 {
+		o.Jobs = 4
+	}
+	if o.Event == nil {
+		o.Event = func(event.Event) {}
+	}
+	if o.Clock == nil {
+		o.Clock = clock.System{}
+	}
+	if o.Yield == nil {
+		o.Yield = func() {}
+	}
+	return o
+}
+
+// Report says what a copy did.
+type Report struct {
+	Root      v1.Descriptor // what the tags name at the destination
+	Manifests int
+	Stored    Count // read from the source and written
+	Existed   Count // there already
+	Mounted   Count // taken over inside the registry
+	Repaired  int   // blobs that were there and corrupted
+}
+
+// Count is a number of blobs and their bytes.
+type Count struct {
+	Blobs int   `json:"blobs"`
+	Bytes int64 `json:"bytes"`
+}
+
+func (c *Count) add(bytes int64) {
+	c.Blobs++
+	c.Bytes += bytes
+}
+
+func (r *Report) count(how content.How, bytes int64) {
+	switch how {
+	case content.Existed:
+		r.Existed.add(bytes)
+	case content.Mounted:
+		r.Mounted.add(bytes)
+	default:
+		r.Stored.add(bytes)
+	}
+}
