@@ -30,7 +30,8 @@ func frontEnds(t *testing.T) []frontEnd {
 		native(t),
 		reactorWazero(t),
 		cliWazero(t),
-		cliNode(t),
+		cliJS(t, "Node", tool(t, "node"), "--no-warnings"),
+		cliJS(t, "Bun", tool(t, "bun")),
 		reactorJS(t, "node", tool(t, "node")),
 		reactorJS(t, "deno", tool(t, "deno"), "run", "--allow-all", "--no-config"),
 		reactorJS(t, "bun", tool(t, "bun")),
@@ -173,12 +174,12 @@ func trimNewline(s string) string {
 	return s
 }
 
-// cliNode runs the command build under Node's own WASI.
-func cliNode(t *testing.T) frontEnd {
-	node, script, wasm := tool(t, "node"), absolute(t, "jsrun/wasi-node.mjs"), artifact(t, "stevedore-cli.wasm")
-	return frontEnd{name: "command, Node", offline: true, run: func(t *testing.T, dir string, cases []parityCase) []result {
+// cliJS runs the command build under a JavaScript runtime's own WASI.
+func cliJS(t *testing.T, name, bin string, flags ...string) frontEnd {
+	script, wasm := absolute(t, "jsrun/wasi-command.mjs"), artifact(t, "stevedore-cli.wasm")
+	return frontEnd{name: "command, " + name, offline: true, run: func(t *testing.T, dir string, cases []parityCase) []result {
 		return each(cases, func(c parityCase) result {
-			return command(t, dir, c, node, append([]string{"--no-warnings", script, wasm, dir}, args(t, c)...)...)
+			return command(t, dir, c, bin, append(append(flags, script, wasm, dir), args(t, c)...)...)
 		})
 	}}
 }

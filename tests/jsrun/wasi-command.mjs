@@ -1,4 +1,4 @@
-// Runs the command line build under Node's own WASI: wasi-node.mjs stevedore-cli.wasm DIR ARGS...; DIR is the guest's root.
+// Runs the command line build under the WASI of Node or Bun: wasi-command.mjs stevedore-cli.wasm DIR ARGS...; DIR is the guest's root.
 
 import { readFile } from 'node:fs/promises'
 import { WASI } from 'node:wasi'
@@ -8,4 +8,4 @@ const [wasm, dir, ...args] = process.argv.slice(2)
 // with the module.
 const wasi = new WASI({ version: 'preview1', args: ['stevedore', ...args], env: { PWD: '/' }, preopens: { '/': dir }, returnOnExit: false })
 const module = await WebAssembly.compile(await readFile(wasm))
-wasi.start(await WebAssembly.instantiate(module, wasi.getImportObject()))
+wasi.start(await WebAssembly.instantiate(module, { wasi_snapshot_preview1: wasi.wasiImport }))
