@@ -88,7 +88,7 @@ var rules = []struct {
 		return imp == "net/http" && !in(pkg, "fetchshim/nethttp", "cmd/native", "tests")
 	}},
 	{"os belongs to shells, osfs and tests", func(pkg, imp string) bool {
-		return imp == "os" && !in(pkg, "cmd", "wasm", "transport/fsys/osfs", "tests", "host", "fetchshim/nethttp/testserver")
+		return imp == "os" && !in(pkg, "cmd", "wasm", "transport/fsys/osfs", "tests", "examples", "host", "fetchshim/nethttp/testserver")
 	}},
 	{"testify is for tests and the shared suites", func(pkg, imp string) bool {
 		return in(imp, "github.com/stretchr/testify") && !strings.HasSuffix(pkg, "test") && !in(pkg, "tests")
