@@ -26,7 +26,7 @@ import (
 
 // frontEnds lists every host; one that is not installed fails the test.
 func frontEnds(t *testing.T) []frontEnd {
-	return []frontEnd{
+	return append([]frontEnd{
 		native(t),
 		reactorWazero(t),
 		cliWazero(t),
@@ -37,7 +37,7 @@ func frontEnds(t *testing.T) []frontEnd {
 		reactorJS(t, "bun", tool(t, "bun")),
 		workerd(t),
 		chromium(t),
-	}
+	}, secondHosts(t)...)
 }
 
 // below makes relative paths those of a folder, as the working directory does for a program.
