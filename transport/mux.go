@@ -23,6 +23,8 @@ import (
 type Options struct {
 	// Files opens paths. Nil: the transports on files are of kind unsupported.
 	Files fsys.Host
+	// Writable makes files and directories. Nil: the transports on files cannot be written.
+	Writable fsys.WritableHost
 	// Fetcher reaches registries. Nil: docker:// is of kind unsupported, and NoRegistryHint says what to do instead.
 	Fetcher        fetchshim.Fetcher
 	NoRegistryHint string // "" for a general one
@@ -40,10 +42,12 @@ type Options struct {
 	Yield func()
 	// Stdin opens standard input, for "-" where an archive or a file is taken. Nil: there is none.
 	Stdin func(ctx context.Context) (io.ReadCloser, error)
+	// Stdout opens standard output, for "-" where an archive is written; the Mux closes it. Nil: there is none.
+	Stdout func(ctx context.Context) (io.WriteCloser, error)
 	// Scratch is temporary space for decompressed archives and piped input. Nil: a compressed archive is read again from
 	// its start for every pass, and a piped one is of kind unsupported. The Mux does not close it.
 	Scratch fsys.WritableDir
-	// Mem holds the sources of mem:NAME. Closing what Open returns does not close them.
+	// Mem holds the sources of mem:NAME. Closing what Open returns does not close them. A *mem.Repository can be written.
 	Mem map[string]content.Source
 }
 
@@ -56,6 +60,7 @@ type Mux struct {
 // New makes a Mux. It does no I/O.
 func New(o Options) *Mux {
 	o.Files = fsys.YieldingHost(o.Files, o.Yield)
+	o.Writable = fsys.YieldingWritableHost(o.Writable, o.Yield)
 	o.Scratch = fsys.YieldingDir(o.Scratch, o.Yield)
 	m := &Mux{o: o}
 	if o.Fetcher != nil {
@@ -76,11 +81,7 @@ func (m *Mux) Open(ctx context.Context, r ref.Reference) (content.Source, error)
 	switch r.Scheme {
 	case ref.Docker:
 		if m.registry == nil {
-			hint := m.o.NoRegistryHint
-			if hint == "" {
-				hint = noRegistry
-			}
-			return nil, errs.New(errs.Unsupported, r.Typed, "this host has no network").Hinted("%s", hint)
+			return nil, m.noNetwork(r)
 		}
 		return m.registry.Repository(r), nil
 	case ref.OCI, ref.Dir:
@@ -97,6 +98,14 @@ func (m *Mux) Open(ctx context.Context, r ref.Reference) (content.Source, error)
 		return nil, errs.New(errs.Unsupported, r.Typed, "static: is read by a later version")
 	}
 	return nil, errs.New(errs.Input, r.Typed, "has the unknown transport %q", r.Scheme)
+}
+
+func (m *Mux) noNetwork(r ref.Reference) error {
+	hint := m.o.NoRegistryHint
+	if hint == "" {
+		hint = noRegistry
+	}
+	return errs.New(errs.Unsupported, r.Typed, "this host has no network").Hinted("%s", hint)
 }
 
 // borrowed is a source that somebody else closes.

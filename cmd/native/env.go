@@ -42,8 +42,9 @@ func environment(_ context.Context, g cli.Global, events func(event.Event)) (*co
 		return nil, nil, errors.Join(err, os.RemoveAll(temp))
 	}
 	o := transport.Options{
-		Files: osfs.Host{}, Fetcher: fetcher, Keychain: keys, Clock: clock.System{}, Event: events, Scratch: scratch,
-		Stdin: func(context.Context) (io.ReadCloser, error) { return io.NopCloser(os.Stdin), nil },
+		Files: osfs.Host{}, Writable: osfs.Host{}, Fetcher: fetcher, Keychain: keys, Clock: clock.System{}, Event: events, Scratch: scratch,
+		Stdin:  func(context.Context) (io.ReadCloser, error) { return io.NopCloser(os.Stdin), nil },
+		Stdout: func(context.Context) (io.WriteCloser, error) { return keepOpen{os.Stdout}, nil },
 	}
 	if g.PlainHTTP != "" {
 		o.PlainHTTP = func(string) bool { return g.PlainHTTP == "true" }
@@ -100,6 +101,11 @@ func keychain(g cli.Global, events func(event.Event)) (auth.Keychain, error) {
 	}
 	return k, nil
 }
+
+// keepOpen is an output that outlives whoever writes to it.
+type keepOpen struct{ io.Writer }
+
+func (keepOpen) Close() error { return nil }
 
 // create makes an output file that appears under its name when it is whole.
 func create(name string) (io.WriteCloser, error) {

@@ -36,11 +36,13 @@ type Source interface {
 // How says what PutBlob did.
 type How string
 
-// What a Sink did with a blob.
+// What a Sink did with a blob: read it, found it there, had the endpoint take it from where it has it already, or gave the
+// file that it is a second name.
 const (
 	Stored  How = "stored"
 	Existed How = "existed"
 	Mounted How = "mounted"
+	Linked  How = "linked"
 )
 
 // Sink is one endpoint that images are written to. Nothing is visible before Commit; Close without it leaves nothing
@@ -48,7 +50,7 @@ const (
 type Sink interface {
 	// PutBlob is idempotent and may be called concurrently.
 	PutBlob(ctx context.Context, b Blob) (How, error)
-	// PutManifest writes doc; ref is a tag, or "" for a child that is reached by digest only.
+	// PutManifest writes doc; ref is a tag, or "" for what is reached by digest only: a child, or an image that has no tag.
 	PutManifest(ctx context.Context, ref string, doc oci.Document) error
 	Commit(ctx context.Context) error
 	io.Closer
@@ -87,6 +89,12 @@ type Resolver interface {
 // Pages are fetched as the sequence is consumed.
 type TagLister interface {
 	Tags(ctx context.Context, last string) iter.Seq2[string, error]
+}
+
+// Accepter is a Sink that does not take every manifest. Accepts returns kind unsupported, with a hint, for a media type
+// that it cannot hold, so that it is known before anything is moved. A Sink without it takes all.
+type Accepter interface {
+	Accepts(mediaType string) error
 }
 
 // RangeOpener is a Blob that can be opened at an offset in bytes. What it opens is not verified.

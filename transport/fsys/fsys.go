@@ -40,6 +40,16 @@ type Dir interface {
 	io.Closer
 }
 
+// WritableHost makes what a user names, in the same paths as a [Host].
+type WritableHost interface {
+	// CreateDir opens a directory as the root of everything written through it, making it and its parents when they do
+	// not exist. The caller closes it.
+	CreateDir(ctx context.Context, path string) (WritableDir, error)
+	// Place opens the existing directory that the file of that path is in or is to be in, which the caller closes, and
+	// says what the file is called there. The error wraps fs.ErrInvalid where something else has that name.
+	Place(ctx context.Context, path string) (dir WritableDir, name string, err error)
+}
+
 // WritableDir is a Dir that can be changed.
 type WritableDir interface {
 	Dir
@@ -47,8 +57,11 @@ type WritableDir interface {
 	Append(ctx context.Context, name string) (Writer, error)
 	// Rename replaces newname atomically, making its directories.
 	Rename(ctx context.Context, oldname, newname string) error
-	// Remove deletes a file; one that does not exist is no error.
+	// Remove deletes a file or an empty directory; what does not exist is no error.
 	Remove(ctx context.Context, name string) error
+	// Sync returns when the names in a directory are on stable storage, where the platform can; what they name is synced
+	// by its Writer. A directory that does not exist is no error.
+	Sync(ctx context.Context, name string) error
 }
 
 // Writer is a file opened for appending.

@@ -22,6 +22,35 @@ func YieldingDir(d WritableDir, yield func()) WritableDir {
 	return yieldWritable{d, yieldDir{d, yield}}
 }
 
+// YieldingWritableHost is YieldingHost for what is made.
+func YieldingWritableHost(h WritableHost, yield func()) WritableHost {
+	if h == nil || yield == nil {
+		return h
+	}
+	return yieldMaker{h, yield}
+}
+
+type yieldMaker struct {
+	WritableHost
+	yield func()
+}
+
+func (h yieldMaker) CreateDir(ctx context.Context, path string) (WritableDir, error) {
+	d, err := h.WritableHost.CreateDir(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	return YieldingDir(d, h.yield), nil
+}
+
+func (h yieldMaker) Place(ctx context.Context, path string) (WritableDir, string, error) {
+	d, name, err := h.WritableHost.Place(ctx, path)
+	if err != nil {
+		return nil, "", err
+	}
+	return YieldingDir(d, h.yield), name, nil
+}
+
 type yieldHost struct {
 	Host
 	yield func()
@@ -53,6 +82,9 @@ type yieldWritable struct {
 	read yieldDir
 }
 
+// Unwrap lets content.As find what the directory can do besides.
+func (d yieldWritable) Unwrap() any { return d.WritableDir }
+
 func (d yieldWritable) Open(ctx context.Context, name string) (File, error) {
 	return d.read.Open(ctx, name)
 }
@@ -78,6 +110,9 @@ type yieldFile struct {
 	File
 	yield func()
 }
+
+// Unwrap lets content.As find what the file is besides.
+func (f yieldFile) Unwrap() any { return f.File }
 
 func (f yieldFile) ReadAt(p []byte, off int64) (int, error) {
 	return inSteps(p, f.yield, func(p []byte, done int) (int, error) { return f.File.ReadAt(p, off+int64(done)) })

@@ -1,4 +1,4 @@
-// Package layout reads OCI image layouts, the scheme oci:
+// Package layout reads and writes OCI image layouts, the scheme oci:
 // (https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md).
 //
 // It takes what skopeo, umoci, buildah, crane, regctl, oras and docker buildx write: images nested in an index that is
@@ -55,6 +55,10 @@ func readIndex(ctx context.Context, dir fsys.Dir, subject string) ([]v1.Descript
 	if err := checkVersion(ctx, dir, subject); err != nil {
 		return nil, err
 	}
+	return decodeIndex(raw, subject)
+}
+
+func decodeIndex(raw []byte, subject string) ([]v1.Descriptor, error) {
 	doc, err := oci.NewDocument(raw, v1.MediaTypeImageIndex, subject+": "+v1.ImageIndexFile)
 	if err != nil {
 		return nil, err

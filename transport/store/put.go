@@ -8,32 +8,49 @@ import (
 	"github.com/stevedore-oci/stevedore/core/errs"
 )
 
-// Put copies b into s unless it is there. What an earlier, broken attempt left is not read again where b can be opened at
-// an offset. The error of a blob that is not what its descriptor says is of kind verification, and nothing of it stays.
+// Put copies b into s unless it is there with the size that its descriptor says; one of another size is replaced. What an
+// earlier, broken attempt left is not read again where b can be opened at an offset. The error of a blob that is not what
+// its descriptor says is of kind verification, and nothing of it stays.
 func Put(ctx context.Context, s content.Store, b content.Blob) (content.How, error) {
-	d := b.Descriptor()
-	_, err := s.Stat(ctx, d.Digest)
-	if err == nil {
-		return content.Existed, nil
-	}
-	if errs.Of(err) != errs.NotFound {
+	if err := ctx.Err(); err != nil {
 		return "", err
 	}
-	w, err := s.Create(ctx, d)
+	d := b.Descriptor()
+	have, err := s.Stat(ctx, d.Digest)
+	switch {
+	case err == nil && have.Size == d.Size:
+		return content.Existed, nil
+	case err != nil && errs.Of(err) != errs.NotFound:
+		return "", err
+	}
+	resumed, err := put(ctx, s, b)
+	if resumed && errs.Of(err) == errs.Verification {
+		_, err = put(ctx, s, b) // what was left was wrong, and is gone now
+	}
 	if err != nil {
 		return "", err
 	}
+	return content.Stored, nil
+}
+
+// put is one attempt; resumed says whether it went on after an earlier one.
+func put(ctx context.Context, s content.Store, b content.Blob) (resumed bool, err error) {
+	w, err := s.Create(ctx, b.Descriptor())
+	if err != nil {
+		return false, err
+	}
 	defer func() { _ = w.Close() }()
+	resumed = w.Size() > 0
 	if err := fill(ctx, w, b); err != nil {
 		if errs.Of(err) == errs.Verification {
 			_ = w.Commit(ctx) // it finds the same and drops the blob
 		}
-		return "", err
+		return resumed, err
 	}
 	if err := w.Commit(ctx); err != nil {
-		return "", err
+		return resumed, err
 	}
-	return content.Stored, w.Close()
+	return resumed, w.Close()
 }
 
 func fill(ctx context.Context, w content.Writer, b content.Blob) error {
@@ -49,9 +66,13 @@ func fill(ctx context.Context, w content.Writer, b content.Blob) error {
 	return err
 }
 
+// openAt opens b without its own verification where it can, since the writer verifies, and hashing costs.
 func openAt(ctx context.Context, b content.Blob, offset int64) (io.ReadCloser, error) {
-	if o, ok := content.As[content.RangeOpener](b); ok && offset > 0 {
-		return o.OpenAt(ctx, offset)
+	if o, ok := content.As[content.RangeOpener](b); ok {
+		r, err := o.OpenAt(ctx, offset)
+		if offset == 0 || errs.Of(err) != errs.Unsupported {
+			return r, err
+		}
 	}
 	r, err := b.Open(ctx)
 	if err != nil {

@@ -121,6 +121,40 @@ func (s *Store) list(ctx context.Context, name string) ([]fsys.Entry, error) {
 	return entries, fsys.Kinded(name, err)
 }
 
+// Sync returns when the names of whole blobs are on stable storage, where the platform can.
+func (s *Store) Sync(ctx context.Context) error {
+	algorithms, err := s.list(ctx, blobDir)
+	if err != nil {
+		return err
+	}
+	for _, a := range algorithms {
+		if a.Dir {
+			if err := s.dir.Sync(ctx, blobDir+"/"+a.Name); err != nil {
+				return fsys.Kinded(blobDir, err)
+			}
+		}
+	}
+	return fsys.Kinded(blobDir, s.dir.Sync(ctx, blobDir))
+}
+
+// Temporary is where in the directory of a store a file may grow that is not a blob, under a name that nobody else uses.
+func Temporary(name string) string { return partialDir + "/" + name }
+
+// Tidy removes the directories of partial blobs where there are none.
+func (s *Store) Tidy(ctx context.Context) error {
+	algorithms, err := s.list(ctx, partialDir)
+	if err != nil || algorithms == nil {
+		return err
+	}
+	for _, a := range algorithms {
+		if a.Dir {
+			_ = s.dir.Remove(ctx, partialDir+"/"+a.Name) // refused where it is not empty
+		}
+	}
+	_ = s.dir.Remove(ctx, partialDir)
+	return nil
+}
+
 // acquire waits until nobody else writes d.
 func (s *Store) acquire(ctx context.Context, d digest.Digest) error {
 	for {

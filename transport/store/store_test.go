@@ -115,14 +115,22 @@ func TestPut(t *testing.T) {
 	})
 	t.Run("what was there is wrong", func(t *testing.T) {
 		s, read := partial(t, make([]byte, 9000)), 0
-		_, err := store.Put(t.Context(), s, ranged{c.Blob(), c.Bytes, &read})
-		require.Equal(t, errs.Verification, errs.Of(err), "%v", err)
 		how, err := store.Put(t.Context(), s, ranged{c.Blob(), c.Bytes, &read})
 		require.NoError(t, err, "the wrong part was dropped")
 		require.Equal(t, content.Stored, how)
+		require.Equal(t, 1000+len(c.Bytes), read, "and all of it read once")
 		how, err = store.Put(t.Context(), s, c.Blob())
 		require.NoError(t, err)
 		require.Equal(t, content.Existed, how)
+	})
+	t.Run("what is there has another size", func(t *testing.T) {
+		files := memfs.From(map[string][]byte{"blobs/sha256/" + c.Descriptor.Digest.Encoded(): []byte("cut short")})
+		how, err := store.Put(t.Context(), store.New(files), c.Blob())
+		require.NoError(t, err)
+		require.Equal(t, content.Stored, how)
+		d, err := store.New(files).Stat(t.Context(), c.Descriptor.Digest)
+		require.NoError(t, err)
+		require.Equal(t, c.Descriptor.Size, d.Size)
 	})
 	t.Run("the blob is wrong", func(t *testing.T) {
 		s := store.Memory()

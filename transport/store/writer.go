@@ -15,7 +15,7 @@ import (
 )
 
 // Create starts a blob or goes on with one that was broken off, reading what is there to hash it. Of a blob that is whole
-// already the writer has the full size: nothing is left to write, and Commit does nothing.
+// already, with the size that the descriptor says, the writer has the full size: nothing is left to write, and Commit does nothing.
 func (s *Store) Create(ctx context.Context, d v1.Descriptor) (content.Writer, error) {
 	if err := oci.CheckDescriptor(d); err != nil {
 		return nil, err
@@ -35,12 +35,10 @@ func (s *Store) create(ctx context.Context, d v1.Descriptor) (*writer, error) {
 	w := &writer{s: s, ctx: ctx, d: d, hash: d.Digest.Algorithm().Hash()}
 	have, err := s.Stat(ctx, d.Digest)
 	switch {
-	case err == nil && have.Size != d.Size:
-		return nil, errs.New(errs.Verification, "", "is in the store with %d bytes, the descriptor says %d", have.Size, d.Size)
-	case err == nil:
+	case err == nil && have.Size == d.Size:
 		w.size, w.committed = d.Size, true
 		return w, nil
-	case errs.Of(err) != errs.NotFound:
+	case err != nil && errs.Of(err) != errs.NotFound:
 		return nil, err
 	}
 	name := path(partialDir, d.Digest)

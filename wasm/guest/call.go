@@ -57,6 +57,7 @@ func (c *call) env() *core.Env {
 	clock := c.g.link.Clock(c.id)
 	o := transport.Options{
 		Files:        &files{link: c.g.link, call: c.id, inputs: c.host.can(CapFiles), local: c.g.o.Files},
+		Writable:     c.g.o.Writable,
 		Fetcher:      c.g.link.Fetcher(c.id, c.host.upload),
 		HidesHeaders: c.host.can(CapHidesHeaders),
 		Clock:        clock,

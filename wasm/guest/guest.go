@@ -34,6 +34,8 @@ const (
 type Options struct {
 	// Files is the file system of the runtime (WASI's preopened directories); nil for none.
 	Files fsys.Host
+	// Writable makes files in it; nil where nothing is written.
+	Writable fsys.WritableHost
 	// Yield lets other goroutines run; it is called at least once per 64 KiB of content.
 	Yield func()
 }

@@ -13,7 +13,7 @@ import (
 )
 
 func init() {
-	reactor.Serve(guest.New(guest.Options{Files: osfs.Host{}, Yield: runtime.Gosched}))
+	reactor.Serve(guest.New(guest.Options{Files: osfs.Host{}, Writable: osfs.Host{}, Yield: runtime.Gosched}))
 }
 
 func main() {}

@@ -8,6 +8,39 @@ import (
 	"github.com/stevedore-oci/stevedore/transport/fsys"
 )
 
+// CreateDir opens a directory by path; it shares its files with f.
+func (f *FS) CreateDir(_ context.Context, name string) (fsys.WritableDir, error) {
+	name = clean(name)
+	f.tree.mu.RLock()
+	defer f.tree.mu.RUnlock()
+	if name == "." {
+		return f, nil
+	}
+	if f.tree.files[f.prefix+name] != nil {
+		return nil, &fs.PathError{Op: "create", Path: name, Err: fs.ErrInvalid}
+	}
+	if err := f.mayHold("create", name+"/file"); err != nil {
+		return nil, err
+	}
+	return &FS{tree: f.tree, prefix: f.below(name)}, nil
+}
+
+// Place opens the directory of a file that is there or is to be made.
+func (f *FS) Place(ctx context.Context, name string) (fsys.WritableDir, string, error) {
+	name = clean(name)
+	f.tree.mu.RLock()
+	err := error(nil)
+	if f.tree.files[f.prefix+name] == nil {
+		err = f.mayHold("create", name)
+	}
+	f.tree.mu.RUnlock()
+	if err != nil {
+		return nil, "", err
+	}
+	d, err := f.CreateDir(ctx, path.Dir(name))
+	return d, path.Base(name), err
+}
+
 // Append opens a file for writing at its end.
 func (f *FS) Append(_ context.Context, name string) (fsys.Writer, error) {
 	if err := fsys.CheckName("append", name); err != nil {
@@ -60,7 +93,7 @@ func (f *FS) Rename(_ context.Context, oldname, newname string) error {
 	return nil
 }
 
-// Remove deletes a file.
+// Remove deletes a file. Empty directories do not exist here.
 func (f *FS) Remove(_ context.Context, name string) error {
 	if err := fsys.CheckName("remove", name); err != nil {
 		return err
@@ -70,6 +103,9 @@ func (f *FS) Remove(_ context.Context, name string) error {
 	delete(f.tree.files, f.prefix+name)
 	return nil
 }
+
+// Sync does nothing.
+func (f *FS) Sync(_ context.Context, name string) error { return fsys.CheckName("sync", name) }
 
 type writer struct {
 	tree *tree

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"slices"
+	"syscall"
 
 	"github.com/stevedore-oci/stevedore/transport/fsys"
 )
@@ -60,12 +61,12 @@ func (d *Dir) List(ctx context.Context, name string) ([]fsys.Entry, error) {
 	return out, nil
 }
 
+// attempts is how often a file is made anew because another process removed its empty directory in between.
+const attempts = 5
+
 // Append opens a file for writing at its end.
 func (d *Dir) Append(_ context.Context, name string) (fsys.Writer, error) {
-	if err := d.parents("append", name); err != nil {
-		return nil, err
-	}
-	f, err := d.root.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o666)
+	f, err := d.create("append", name, os.O_CREATE|os.O_WRONLY|os.O_APPEND)
 	if err != nil {
 		return nil, err
 	}
@@ -75,6 +76,19 @@ func (d *Dir) Append(_ context.Context, name string) (fsys.Writer, error) {
 		return nil, at("append", name, err)
 	}
 	return &writer{f, info.Size()}, nil
+}
+
+// create opens a file and makes its directories.
+func (d *Dir) create(op, name string, flag int) (*os.File, error) {
+	for n := 1; ; n++ {
+		if err := d.parents(op, name); err != nil {
+			return nil, err
+		}
+		f, err := d.root.OpenFile(name, flag, 0o666)
+		if n == attempts || !errors.Is(err, fs.ErrNotExist) {
+			return f, err
+		}
+	}
 }
 
 // Rename replaces newname by oldname.
@@ -88,12 +102,32 @@ func (d *Dir) Rename(_ context.Context, oldname, newname string) error {
 	return d.root.Rename(oldname, newname)
 }
 
-// Remove deletes a file.
+// Remove deletes a file or an empty directory.
 func (d *Dir) Remove(_ context.Context, name string) error {
 	if err := fsys.CheckName("remove", name); err != nil {
 		return err
 	}
 	if err := d.root.Remove(name); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// Sync is fsync of a directory. Platforms that have none refuse it, each with an error of its own (Windows does not open a
+// directory for it, WASI hosts say EBADF or EINVAL); what says that the disk failed is told.
+func (d *Dir) Sync(_ context.Context, name string) error {
+	if err := fsys.CheckName("sync", name); err != nil {
+		return err
+	}
+	f, err := d.root.Open(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }()
+	if err := f.Sync(); errors.Is(err, syscall.EIO) || errors.Is(err, syscall.ENOSPC) {
 		return err
 	}
 	return nil

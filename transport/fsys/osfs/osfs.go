@@ -1,5 +1,5 @@
-// Package osfs is the file system of the operating system: a [fsys.Host] for the paths a user names, and rooted
-// directories over [os.Root]. It builds on every platform, WASI preview 1 included.
+// Package osfs is the file system of the operating system: a [fsys.Host] and [fsys.WritableHost] for the paths a user
+// names, and rooted directories over [os.Root]. It builds on every platform, WASI preview 1 included.
 package osfs
 
 import (
@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"syscall"
 
 	"github.com/stevedore-oci/stevedore/transport/fsys"
@@ -30,6 +31,34 @@ func (Host) OpenDir(_ context.Context, path string) (fsys.Dir, error) {
 	return OpenRoot(path)
 }
 
+// CreateDir opens a directory for reading and writing, making it and its parents when they do not exist.
+func (Host) CreateDir(_ context.Context, path string) (fsys.WritableDir, error) {
+	d, err := Create(path)
+	if err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// Place opens the directory of a file that is there or is to be made. A symbolic link is followed first, so that the file
+// is replaced and not the link.
+func (Host) Place(_ context.Context, path string) (fsys.WritableDir, string, error) {
+	switch real, err := filepath.EvalSymlinks(path); {
+	case err == nil:
+		path = real
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, "", err
+	}
+	if err := regular(stat(path)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, "", at("create", path, err)
+	}
+	d, err := OpenRoot(filepath.Dir(path))
+	if err != nil {
+		return nil, "", err
+	}
+	return d, filepath.Base(path), nil
+}
+
 // OpenRoot opens an existing directory for reading and writing.
 func OpenRoot(path string) (*Dir, error) {
 	info, err := stat(path)
@@ -48,6 +77,10 @@ func OpenRoot(path string) (*Dir, error) {
 
 // Create opens a directory for reading and writing, making it and its parents when they do not exist.
 func Create(path string) (*Dir, error) {
+	d, err := OpenRoot(path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return d, err
+	}
 	if err := os.MkdirAll(path, 0o777); err != nil {
 		return nil, err
 	}

@@ -1,0 +1,73 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+
+	"github.com/stevedore-oci/stevedore/core/content"
+	"github.com/stevedore-oci/stevedore/core/errs"
+	"github.com/stevedore-oci/stevedore/core/ref"
+	"github.com/stevedore-oci/stevedore/transport/fsys"
+	"github.com/stevedore-oci/stevedore/transport/layout"
+	"github.com/stevedore-oci/stevedore/transport/mem"
+)
+
+// Create opens the endpoint of r for writing; the caller closes it, and gives [ref.Reference.Ident] of r to PutManifest of
+// what r is to name. A layout or folder that is there is added to, an archive is replaced by Commit. ctx must stay alive
+// as long as what is opened. Kinds: denied for paths, input for what is there and not of the format that the scheme says,
+// unsupported for what this host or transport cannot write.
+func (m *Mux) Create(ctx context.Context, r ref.Reference) (content.Sink, error) {
+	switch r.Scheme {
+	case ref.Docker:
+		if m.registry == nil {
+			return nil, m.noNetwork(r)
+		}
+		return nil, errs.New(errs.Unsupported, r.Typed, "registries cannot be written")
+	case ref.OCI:
+		d, err := m.createDir(ctx, r)
+		if err != nil {
+			return nil, err
+		}
+		return asSink(layout.Create(ctx, d, r.Typed))
+	case ref.OCIArchive, ref.DockerArchive, ref.Dir, ref.Static:
+		return nil, errs.New(errs.Unsupported, r.Typed, "%s: cannot be written", r.Scheme)
+	case ref.Mem:
+		return m.createMem(r)
+	}
+	return nil, errs.New(errs.Input, r.Typed, "has the unknown transport %q", r.Scheme)
+}
+
+// createDir opens the folder of r for writing, and makes it where there is none.
+func (m *Mux) createDir(ctx context.Context, r ref.Reference) (fsys.WritableDir, error) {
+	if m.o.Writable == nil {
+		return nil, errs.New(errs.Unsupported, r.Typed, "this host writes no files")
+	}
+	d, err := m.o.Writable.CreateDir(ctx, r.Path)
+	if errors.Is(err, fs.ErrInvalid) {
+		return nil, errs.New(errs.Input, r.Typed, "is not a directory").
+			Hinted("a file is written with oci-archive: or docker-archive:")
+	}
+	return d, fsys.Kinded(r.Typed, err)
+}
+
+// createMem finds a repository in memory that can be written.
+func (m *Mux) createMem(r ref.Reference) (content.Sink, error) {
+	s, ok := m.o.Mem[r.Path]
+	if !ok {
+		return nil, errs.New(errs.NotFound, r.Typed, "there is no repository of that name in memory")
+	}
+	repository, ok := content.As[*mem.Repository](s)
+	if !ok {
+		return nil, errs.New(errs.Unsupported, r.Typed, "what has that name in memory is only read")
+	}
+	return repository.Sink(), nil
+}
+
+// asSink makes an interface of a concrete sink without making one of nil.
+func asSink[S content.Sink](s S, err error) (content.Sink, error) {
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}

@@ -1,0 +1,199 @@
+package layout
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"io"
+	"io/fs"
+	"sync"
+
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/stevedore-oci/stevedore/core/content"
+	"github.com/stevedore-oci/stevedore/core/errs"
+	"github.com/stevedore-oci/stevedore/core/oci"
+	"github.com/stevedore-oci/stevedore/transport/fsys"
+	"github.com/stevedore-oci/stevedore/transport/store"
+)
+
+// layoutFile is the content of oci-layout.
+const layoutFile = `{"imageLayoutVersion":"` + v1.ImageLayoutVersion + `"}`
+
+// Sink is a layout opened for writing, a [content.Sink].
+//
+// Blobs and manifests are stored as they come, where no tag leads to them yet. Commit makes the entries of index.json: one
+// for each tag, and one without a tag for a manifest that was given none and that no index written beside it lists. The
+// children of an index have no entries of their own, since tools like crane push take each entry for an image.
+type Sink struct {
+	dir     fsys.WritableDir
+	subject string
+	blobs   *store.Store
+
+	mu   sync.Mutex
+	docs []put
+}
+
+type put struct {
+	tag string
+	doc oci.Document
+}
+
+// Create opens a directory for writing, with the layout that is in it or to make one with the first Commit. It owns dir:
+// Close closes it, and so does an error. subject is what errors name. Kinds: input for an index.json that is broken,
+// unsupported for a layout of another version.
+func Create(ctx context.Context, dir fsys.WritableDir, subject string) (*Sink, error) {
+	s := &Sink{dir: dir, subject: subject, blobs: store.New(dir)}
+	_, err := s.readIndex(ctx)
+	if err == nil {
+		err = checkVersion(ctx, dir, subject)
+	}
+	if err != nil {
+		_ = dir.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// PutBlob stores a blob. One that is there with the size of its descriptor is believed to be whole, since it got its name
+// when it was; what an earlier run left of it is gone on with.
+func (s *Sink) PutBlob(ctx context.Context, b content.Blob) (content.How, error) {
+	how, err := store.Put(ctx, s.blobs, b)
+	return how, errs.Wrap(s.subject, err)
+}
+
+// PutManifest stores doc. ref is the value of its entry's annotation org.opencontainers.image.ref.name: a tag, or a whole
+// reference name as podman writes it; a digest is the same as "".
+func (s *Sink) PutManifest(ctx context.Context, ref string, doc oci.Document) error {
+	if len(doc.Raw) > oci.MaxManifest {
+		return errs.New(errs.Input, s.subject, "manifest %s has %d bytes, allowed are %d", doc.Digest(), len(doc.Raw), oci.MaxManifest)
+	}
+	if oci.CheckDigest(ref) == nil {
+		ref = ""
+	}
+	if _, err := store.Put(ctx, s.blobs, document{doc}); err != nil {
+		return errs.Wrap(s.subject, err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.docs = append(s.docs, put{ref, doc})
+	return nil
+}
+
+// document is a manifest as a blob.
+type document struct{ doc oci.Document }
+
+func (d document) Descriptor() v1.Descriptor { return d.doc.Descriptor() }
+
+func (d document) Open(context.Context) (io.ReadCloser, error) {
+	return io.NopCloser(bytes.NewReader(d.doc.Raw)), nil
+}
+
+// Commit changes index.json as it is then, so that what others wrote to the layout in the meantime stays. Entries and
+// fields that this copy has nothing to do with keep their bytes.
+func (s *Sink) Commit(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.commit(ctx); err != nil {
+		return fsys.Kinded(s.subject, err)
+	}
+	s.docs = nil
+	return nil
+}
+
+func (s *Sink) commit(ctx context.Context) error {
+	raw, err := s.readIndex(ctx)
+	if err != nil {
+		return err
+	}
+	x, err := parseIndex(raw, v1.ImageIndexFile)
+	if err != nil {
+		return err
+	}
+	if err := s.apply(x); err != nil {
+		return err
+	}
+	changed, err := x.bytes(v1.ImageIndexFile)
+	if err != nil {
+		return err
+	}
+	if err := s.blobs.Sync(ctx); err != nil {
+		return err
+	}
+	if err := s.version(ctx); err != nil {
+		return err
+	}
+	if bytes.Equal(changed, raw) {
+		return nil
+	}
+	return s.replace(ctx, v1.ImageIndexFile, changed)
+}
+
+// version makes oci-layout where it is missing.
+func (s *Sink) version(ctx context.Context) error {
+	f, err := s.dir.Open(ctx, v1.ImageLayoutFile)
+	switch {
+	case err == nil:
+		return errors.Join(f.Close(), checkVersion(ctx, s.dir, s.subject))
+	case errors.Is(err, fs.ErrNotExist):
+		return s.replace(ctx, v1.ImageLayoutFile, []byte(layoutFile))
+	}
+	return err
+}
+
+// apply makes the entries, in the order in which the manifests came.
+func (s *Sink) apply(x *index) error {
+	docs := make([]oci.Document, len(s.docs))
+	for i, n := range s.docs {
+		docs[i] = n.doc
+	}
+	below, err := children(docs)
+	if err != nil {
+		return err
+	}
+	for _, n := range s.docs {
+		switch {
+		case n.tag != "":
+			err = x.tag(n.tag, n.doc)
+		case !below[n.doc.Digest()]:
+			err = x.list(n.doc)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readIndex returns the bytes of index.json, checked, or nil where there is none.
+func (s *Sink) readIndex(ctx context.Context) ([]byte, error) {
+	raw, err := fsys.ReadFile(ctx, s.dir, v1.ImageIndexFile, oci.MaxManifest)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fsys.Kinded(s.subject, err)
+	}
+	_, err = decodeIndex(raw, s.subject)
+	return raw, err
+}
+
+func (s *Sink) replace(ctx context.Context, name string, content []byte) error {
+	p, err := fsys.NewPending(ctx, s.dir, store.Temporary(name+"."+rand.Text()), name)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = p.Close() }()
+	if _, err := p.Write(content); err != nil {
+		return err
+	}
+	return p.Commit(ctx)
+}
+
+// Close lets go of the layout. What was stored and not committed stays, for the next copy to find.
+func (s *Sink) Close() error {
+	return errors.Join(s.blobs.Tidy(context.Background()), s.dir.Close())
+}
+
+var _ content.Sink = (*Sink)(nil)
