@@ -51,7 +51,7 @@ func environment(_ context.Context, g cli.Global, events func(event.Event)) (*co
 	}
 	mux := transport.New(o)
 	env := &core.Env{
-		Source: mux.Open, File: mux.OpenFile, Clock: clock.System{},
+		Source: mux.Open, Sink: mux.Create, File: mux.OpenFile, Clock: clock.System{},
 		// Containers are Linux on every desktop: a Mac asks for linux/arm64.
 		Platform: v1.Platform{OS: "linux", Architecture: runtime.GOARCH},
 	}

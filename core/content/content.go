@@ -91,12 +91,6 @@ type TagLister interface {
 	Tags(ctx context.Context, last string) iter.Seq2[string, error]
 }
 
-// Accepter is a Sink that does not take every manifest. Accepts returns kind unsupported, with a hint, for a media type
-// that it cannot hold, so that it is known before anything is moved. A Sink without it takes all.
-type Accepter interface {
-	Accepts(mediaType string) error
-}
-
 // RangeOpener is a Blob that can be opened at an offset in bytes. What it opens is not verified.
 type RangeOpener interface {
 	OpenAt(ctx context.Context, offset int64) (io.ReadCloser, error)

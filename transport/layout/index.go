@@ -2,18 +2,18 @@ package layout
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 
-	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/stevedore-oci/stevedore/core/errs"
 	"github.com/stevedore-oci/stevedore/core/oci"
 )
 
-// index is an index.json under change. What is not changed keeps its bytes.
+// index is an index.json under change. What is not changed keeps its bytes, white space aside.
 type index struct {
-	fields  object
+	fields  oci.Object
 	entries []entry
 }
 
@@ -25,19 +25,15 @@ type entry struct {
 // parseIndex reads an index.json, or begins one where raw is nil.
 func parseIndex(raw []byte, subject string) (*index, error) {
 	if raw == nil {
-		return &index{fields: object{
-			{"schemaVersion", json.RawMessage("2")},
-			{"mediaType", json.RawMessage(`"` + v1.MediaTypeImageIndex + `"`)},
-			{"manifests", nil},
-		}}, nil
+		raw = []byte(`{"schemaVersion":2,"mediaType":"` + v1.MediaTypeImageIndex + `","manifests":[]}`)
 	}
-	fields, err := parseObject(raw, subject)
+	fields, err := oci.ParseObject(raw, subject)
 	if err != nil {
 		return nil, err
 	}
 	x := &index{fields: fields}
 	var entries []json.RawMessage
-	if list := fields.get("manifests"); list != nil {
+	if list := fields.Get("manifests"); list != nil {
 		if err := json.Unmarshal(list, &entries); err != nil {
 			return nil, errs.New(errs.Input, subject, "manifests: %v", err)
 		}
@@ -54,52 +50,53 @@ func parseIndex(raw []byte, subject string) (*index, error) {
 
 // bytes is the new content of index.json. It is refused where it would be too large to be read again.
 func (x *index) bytes(subject string) ([]byte, error) {
-	list := []byte{'['}
-	for i, e := range x.entries {
-		if i > 0 {
-			list = append(list, ',')
-		}
-		list = append(list, e.raw...)
+	list := make([]json.RawMessage, 0, len(x.entries))
+	for _, e := range x.entries {
+		list = append(list, e.raw)
 	}
-	x.fields.set("manifests", append(list, ']'))
-	b := x.fields.bytes()
+	if err := x.fields.Set("manifests", list); err != nil {
+		return nil, err
+	}
+	b, err := x.fields.Bytes()
+	if err != nil {
+		return nil, err
+	}
 	if len(b) > oci.MaxManifest {
 		return nil, errs.New(errs.Unsupported, subject, "would be larger than the %d bytes that an index may have", oci.MaxManifest)
 	}
 	return b, nil
 }
 
-// tag makes tag the name of doc: the entry that had the name is replaced where it stands, an entry of doc without any
-// name gets it, and otherwise there is a new one at the end. Whole reference names that end in the tag are left alone.
-func (x *index) tag(tag string, doc oci.Document) error {
+// tag makes tag the name of d: the entry that had the name is replaced where it stands, an entry of d without any name gets
+// it, and otherwise there is a new one at the end. Whole reference names that end in the tag are left alone.
+func (x *index) tag(tag string, d v1.Descriptor) error {
 	named := func(e entry) bool { return e.d.Annotations[v1.AnnotationRefName] == tag }
+	same := func(e entry) bool { return e.d.Digest == d.Digest }
 	at := slices.IndexFunc(x.entries, named)
-	if at >= 0 && x.entries[at].d.Digest == doc.Digest() {
-		x.drop(at+1, named)
-		return nil
-	}
 	if at >= 0 {
-		x.drop(at+1, named)
+		x.drop(at+1, named) // a name that stood there twice
+		if same(x.entries[at]) {
+			return nil
+		}
 	} else {
-		at = slices.IndexFunc(x.entries, func(e entry) bool { return e.d.Digest == doc.Digest() && len(names(e.d)) == 0 })
+		at = slices.IndexFunc(x.entries, func(e entry) bool { return same(e) && len(names(e.d)) == 0 })
 		if at >= 0 {
 			return x.name(at, tag)
 		}
 		at = len(x.entries)
 		x.entries = append(x.entries, entry{})
 	}
-	d := doc.Descriptor()
 	d.Annotations = map[string]string{v1.AnnotationRefName: tag}
 	return x.put(at, d)
 }
 
-// list makes sure that there is an entry of doc, with a tag or without.
-func (x *index) list(doc oci.Document) error {
-	if slices.ContainsFunc(x.entries, func(e entry) bool { return e.d.Digest == doc.Digest() }) {
+// list makes sure that there is an entry of d, with a tag or without.
+func (x *index) list(d v1.Descriptor) error {
+	if slices.ContainsFunc(x.entries, func(e entry) bool { return e.d.Digest == d.Digest }) {
 		return nil
 	}
 	x.entries = append(x.entries, entry{})
-	return x.put(len(x.entries)-1, doc.Descriptor())
+	return x.put(len(x.entries)-1, d)
 }
 
 func (x *index) put(at int, d v1.Descriptor) error {
@@ -111,23 +108,21 @@ func (x *index) put(at int, d v1.Descriptor) error {
 // name adds a tag to the annotations of an entry, whose other fields stay as they are.
 func (x *index) name(at int, tag string) error {
 	e := &x.entries[at]
-	fields, err := parseObject(e.raw, v1.ImageIndexFile)
+	o, err := oci.ParseObject(e.raw, v1.ImageIndexFile)
 	if err != nil {
 		return err
 	}
-	var annotations object
-	if raw := fields.get("annotations"); raw != nil && string(raw) != "null" {
-		if annotations, err = parseObject(raw, v1.ImageIndexFile); err != nil {
-			return err
-		}
+	annotations := maps.Clone(e.d.Annotations)
+	if annotations == nil {
+		annotations = map[string]string{}
 	}
-	value, err := json.Marshal(tag)
-	if err != nil {
+	annotations[v1.AnnotationRefName] = tag
+	if err := o.Set("annotations", annotations); err != nil {
 		return err
 	}
-	annotations.set(v1.AnnotationRefName, value)
-	fields.set("annotations", annotations.bytes())
-	e.raw = fields.bytes()
+	if e.raw, err = o.Bytes(); err != nil {
+		return err
+	}
 	return json.Unmarshal(e.raw, &e.d)
 }
 
@@ -135,23 +130,4 @@ func (x *index) name(at int, tag string) error {
 func (x *index) drop(from int, match func(entry) bool) {
 	rest := slices.DeleteFunc(slices.Clone(x.entries[from:]), match)
 	x.entries = append(x.entries[:from], rest...)
-}
-
-// children are the digests that the indexes among docs list, by which the manifests are reached without an entry of
-// their own.
-func children(docs []oci.Document) (map[digest.Digest]bool, error) {
-	in := map[digest.Digest]bool{}
-	for _, doc := range docs {
-		if !doc.IsIndex() {
-			continue
-		}
-		x, err := doc.Index()
-		if err != nil {
-			return nil, err
-		}
-		for _, c := range x.Manifests {
-			in[c.Digest] = true
-		}
-	}
-	return in, nil
 }

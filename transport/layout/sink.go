@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"sync"
 
+	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/stevedore-oci/stevedore/core/content"
@@ -32,11 +33,13 @@ type Sink struct {
 	blobs   *store.Store
 
 	mu   sync.Mutex
-	docs []put
+	puts []put
 }
 
+// put is a manifest that was stored.
 type put struct {
-	tag string
+	tag string // "" for none
+	d   v1.Descriptor
 	doc oci.Document
 }
 
@@ -64,30 +67,30 @@ func (s *Sink) PutBlob(ctx context.Context, b content.Blob) (content.How, error)
 }
 
 // PutManifest stores doc. ref is the value of its entry's annotation org.opencontainers.image.ref.name: a tag, or a whole
-// reference name as podman writes it; a digest is the same as "".
+// reference name as podman writes it; or a digest of doc, under which it is stored, without a tag; or "".
 func (s *Sink) PutManifest(ctx context.Context, ref string, doc oci.Document) error {
-	if len(doc.Raw) > oci.MaxManifest {
-		return errs.New(errs.Input, s.subject, "manifest %s has %d bytes, allowed are %d", doc.Digest(), len(doc.Raw), oci.MaxManifest)
-	}
+	p := put{tag: ref, d: doc.Descriptor(), doc: doc}
 	if oci.CheckDigest(ref) == nil {
-		ref = ""
+		p.tag, p.d.Digest = "", digest.Digest(ref)
 	}
-	if _, err := store.Put(ctx, s.blobs, document{doc}); err != nil {
+	if p.d.Size > oci.MaxManifest {
+		return errs.New(errs.Input, s.subject, "manifest %s has %d bytes, allowed are %d", p.d.Digest, p.d.Size, oci.MaxManifest)
+	}
+	if _, err := store.Put(ctx, s.blobs, p); err != nil {
 		return errs.Wrap(s.subject, err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.docs = append(s.docs, put{ref, doc})
+	s.puts = append(s.puts, p)
 	return nil
 }
 
-// document is a manifest as a blob.
-type document struct{ doc oci.Document }
+// Descriptor makes a blob of the manifest.
+func (p put) Descriptor() v1.Descriptor { return p.d }
 
-func (d document) Descriptor() v1.Descriptor { return d.doc.Descriptor() }
-
-func (d document) Open(context.Context) (io.ReadCloser, error) {
-	return io.NopCloser(bytes.NewReader(d.doc.Raw)), nil
+// Open makes a blob of the manifest. Whoever stores it verifies it.
+func (p put) Open(context.Context) (io.ReadCloser, error) {
+	return io.NopCloser(bytes.NewReader(p.doc.Raw)), nil
 }
 
 // Commit changes index.json as it is then, so that what others wrote to the layout in the meantime stays. Entries and
@@ -98,7 +101,7 @@ func (s *Sink) Commit(ctx context.Context) error {
 	if err := s.commit(ctx); err != nil {
 		return fsys.Kinded(s.subject, err)
 	}
-	s.docs = nil
+	s.puts = nil
 	return nil
 }
 
@@ -144,20 +147,26 @@ func (s *Sink) version(ctx context.Context) error {
 
 // apply makes the entries, in the order in which the manifests came.
 func (s *Sink) apply(x *index) error {
-	docs := make([]oci.Document, len(s.docs))
-	for i, n := range s.docs {
-		docs[i] = n.doc
+	below := map[digest.Digest]bool{} // what indexes list, which needs no entry of its own
+	for _, p := range s.puts {
+		if !p.doc.IsIndex() {
+			continue
+		}
+		list, err := p.doc.Index()
+		if err != nil {
+			return err
+		}
+		for _, d := range list.Manifests {
+			below[d.Digest] = true
+		}
 	}
-	below, err := children(docs)
-	if err != nil {
-		return err
-	}
-	for _, n := range s.docs {
+	for _, p := range s.puts {
+		var err error
 		switch {
-		case n.tag != "":
-			err = x.tag(n.tag, n.doc)
-		case !below[n.doc.Digest()]:
-			err = x.list(n.doc)
+		case p.tag != "":
+			err = x.tag(p.tag, p.d)
+		case !below[p.d.Digest]:
+			err = x.list(p.d)
 		}
 		if err != nil {
 			return err
@@ -196,4 +205,12 @@ func (s *Sink) Close() error {
 	return errors.Join(s.blobs.Tidy(context.Background()), s.dir.Close())
 }
 
-var _ content.Sink = (*Sink)(nil)
+// CheckBlob implements [content.Checker].
+func (s *Sink) CheckBlob(ctx context.Context, d v1.Descriptor) error {
+	return errs.Wrap(s.subject, s.blobs.CheckBlob(ctx, d))
+}
+
+var (
+	_ content.Sink    = (*Sink)(nil)
+	_ content.Checker = (*Sink)(nil)
+)

@@ -32,13 +32,14 @@ const (
 type Store struct {
 	dir fsys.WritableDir
 
-	mu   sync.Mutex
-	busy map[digest.Digest]chan struct{} // closed when the writer of that blob is done
+	mu        sync.Mutex
+	busy      map[digest.Digest]chan struct{} // closed when the writer of that blob is done
+	corrupted map[digest.Digest]bool          // by CheckBlob
 }
 
 // New makes a store of a directory, which it does not close. It does no I/O.
 func New(dir fsys.WritableDir) *Store {
-	return &Store{dir: dir, busy: map[digest.Digest]chan struct{}{}}
+	return &Store{dir: dir, busy: map[digest.Digest]chan struct{}{}, corrupted: map[digest.Digest]bool{}}
 }
 
 // Memory makes an empty store in memory.
@@ -70,9 +71,16 @@ func (s *Store) open(ctx context.Context, d digest.Digest) (fsys.File, error) {
 	if err := oci.CheckDigest(d.String()); err != nil {
 		return nil, err
 	}
+	s.mu.Lock()
+	corrupted := s.corrupted[d]
+	s.mu.Unlock()
+	absent := errs.New(errs.NotFound, d.String(), "is not in the store")
+	if corrupted {
+		return nil, absent
+	}
 	f, err := s.dir.Open(ctx, path(blobDir, d))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, errs.New(errs.NotFound, d.String(), "is not in the store")
+		return nil, absent
 	}
 	return f, fsys.Kinded(d.String(), err)
 }

@@ -148,7 +148,11 @@ func (w *writer) publish(ctx context.Context) error {
 		return w.drop(ctx, errs.New(errs.Verification, w.d.Digest.String(), "was written by two processes at once"))
 	}
 	err = w.s.dir.Rename(ctx, name, path(blobDir, w.d.Digest))
-	w.committed = err == nil
+	if w.committed = err == nil; w.committed {
+		w.s.mu.Lock()
+		delete(w.s.corrupted, w.d.Digest)
+		w.s.mu.Unlock()
+	}
 	return err
 }
 

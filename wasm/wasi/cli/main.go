@@ -40,11 +40,12 @@ func main() {
 func environment(_ context.Context, _ cli.Global, events func(event.Event)) (*core.Env, func(), error) {
 	scratch, free := temporary()
 	mux := transport.New(transport.Options{
-		Files: osfs.Host{}, NoRegistryHint: noRegistry, Clock: clock.System{}, Event: events, Scratch: scratch,
-		Stdin: func(context.Context) (io.ReadCloser, error) { return io.NopCloser(patient{os.Stdin}), nil },
+		Files: osfs.Host{}, Writable: osfs.Host{}, NoRegistryHint: noRegistry, Clock: clock.System{}, Event: events, Scratch: scratch,
+		Stdin:  func(context.Context) (io.ReadCloser, error) { return io.NopCloser(patient{os.Stdin}), nil },
+		Stdout: func(context.Context) (io.WriteCloser, error) { return keepOpen{patient{os.Stdout}}, nil },
 	})
 	env := &core.Env{
-		Source: mux.Open, File: mux.OpenFile, Clock: clock.System{},
+		Source: mux.Open, Sink: mux.Create, File: mux.OpenFile, Clock: clock.System{},
 		Platform: v1.Platform{OS: "linux", Architecture: "amd64"},
 	}
 	return env, free, nil
@@ -67,6 +68,11 @@ func temporary() (fsys.WritableDir, func()) {
 		remove()
 	}
 }
+
+// keepOpen is an output that outlives whoever writes to it.
+type keepOpen struct{ io.Writer }
+
+func (keepOpen) Close() error { return nil }
 
 func create(name string) (io.WriteCloser, error) {
 	f, err := osfs.CreatePending(name)
