@@ -23,6 +23,8 @@ type CopyIn struct {
 	Attestations    string   `json:"attestations,omitempty" enum:"keep,drop" help:"what becomes of build attestations inside an index (default: they stay with their image)"`
 	Format          string   `json:"format,omitempty" enum:"oci,docker" help:"media types to write; changes the digest of what had the others"`
 	Compress        string   `json:"compress,omitempty" enum:"gzip,zstd" help:"compression that layers get; changes the digest"`
+	Referrers       bool     `json:"referrers,omitempty" help:"take along what refers to the image: signatures, attestations, SBOMs"`
+	DigestTags      bool     `json:"digestTags,omitempty" help:"take along cosign's tags of it: sha256-....sig, .att and .sbom"`
 	PreserveDigests bool     `json:"preserveDigests,omitempty" help:"fail rather than change a digest"`
 	VerifyExisting  bool     `json:"verifyExisting,omitempty" help:"read again what the destination has, and repair what is corrupted"`
 	DryRun          bool     `json:"dryRun,omitempty" help:"say what would be copied and copy nothing"`
@@ -83,7 +85,7 @@ func Copy(ctx context.Context, env *Env, in CopyIn) (CopyOut, error) {
 func (e *Env) copyOptions(in CopyIn) (xfer.Options, error) {
 	o := xfer.Options{
 		Attestations: xfer.Attestations(in.Attestations), Format: xfer.Format(in.Format), Compress: compress.Kind(in.Compress),
-		PreserveDigests: in.PreserveDigests, VerifyExisting: in.VerifyExisting,
+		Referrers: in.Referrers, DigestTags: in.DigestTags, PreserveDigests: in.PreserveDigests, VerifyExisting: in.VerifyExisting,
 		Jobs: e.Jobs, MaxRate: in.MaxRate, Event: e.Event, Clock: e.Clock, Yield: e.Yield,
 	}
 	switch {

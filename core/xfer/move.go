@@ -42,7 +42,10 @@ func (m *mover) move(ctx context.Context, names []string) error {
 	if err != nil {
 		return err
 	}
+	left := make(chan []string, 1)
+	go func() { left <- m.survey(ctx) }()
 	err = parallel(ctx, m.o.Jobs, len(blobs), func(ctx context.Context, i int) error { return m.blob(ctx, blobs[i]) })
+	m.left = append(m.left, <-left...)
 	if err != nil {
 		return err
 	}
@@ -119,10 +122,16 @@ func (m *mover) manifests(ctx context.Context, names []string) error {
 		return err
 	}
 	order := m.order()
-	for _, n := range order[:len(order)-1] {
+	for _, n := range order {
+		if n == m.root && len(m.extras) == 0 {
+			continue // its names are written below, and nothing has to find it before
+		}
 		if err := m.dst.PutManifest(ctx, identity(out[n.digest]), out[n.digest].doc); err != nil {
 			return err
 		}
+	}
+	if err := m.tagExtras(ctx, out); err != nil {
+		return err
 	}
 	root := out[m.root.digest]
 	if len(names) == 0 {
@@ -137,6 +146,19 @@ func (m *mover) manifests(ctx context.Context, names []string) error {
 		}
 	}
 	m.report.Root, m.report.Manifests = root.descriptor(), len(order)
+	return nil
+}
+
+// tagExtras writes the tags of what has one; its manifests are there.
+func (m *mover) tagExtras(ctx context.Context, out map[digest.Digest]output) error {
+	for _, e := range m.extras {
+		if e.tag == "" {
+			continue
+		}
+		if err := m.dst.PutManifest(ctx, e.tag, out[e.node.digest].doc); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -27,6 +27,7 @@ type Plan struct {
 	subject string
 	root    *node
 	nodes   map[digest.Digest]*node
+	extras  []extra
 	held    int64 // bytes of all documents
 	left    []string
 }
@@ -61,6 +62,9 @@ func (p *Plan) make(ctx context.Context, ref string) error {
 		return err
 	}
 	if err := p.choose(ctx); err != nil {
+		return err
+	}
+	if err := p.attach(ctx); err != nil {
 		return err
 	}
 	return p.check()
@@ -176,7 +180,7 @@ func (n *node) blobs() []v1.Descriptor {
 	return append([]v1.Descriptor{n.manifest.Config}, n.manifest.Layers...)
 }
 
-// order lists the nodes that are copied, children before their parents, the root last.
+// order lists the nodes that are copied, children before their parents, then what is attached to them.
 func (p *Plan) order() []*node {
 	var out []*node
 	seen := map[*node]bool{}
@@ -194,6 +198,9 @@ func (p *Plan) order() []*node {
 		out = append(out, n)
 	}
 	visit(p.root)
+	for _, e := range p.extras {
+		visit(e.node)
+	}
 	return out
 }
 

@@ -3,6 +3,7 @@ package xfer
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	"github.com/opencontainers/go-digest"
@@ -198,6 +199,7 @@ func (p *Plan) check() error {
 	if err != nil {
 		return err
 	}
+	p.detach(out)
 	if !p.o.PreserveDigests {
 		return nil
 	}
@@ -214,4 +216,16 @@ func (p *Plan) check() error {
 	}
 	return errs.New(errs.Input, p.subject, "%s would change the digest", why).
 		Hinted("copy it as it is, or without --preserve-digests")
+}
+
+// detach leaves behind what is about a manifest that changes: it would point to nothing at the destination, and a signature of it
+// would not verify.
+func (p *Plan) detach(out map[digest.Digest]output) {
+	n := len(p.extras)
+	p.extras = slices.DeleteFunc(p.extras, func(e extra) bool {
+		return p.o.Compress != "" || out[e.to].digest != e.to || out[e.node.digest].digest != e.node.digest
+	})
+	if n -= len(p.extras); n > 0 {
+		p.left = append(p.left, fmt.Sprintf("%d referrers and digest tags of manifests whose digest changes", n))
+	}
 }

@@ -42,6 +42,10 @@ type Options struct {
 	Format       Format
 	// Compress is the compression that layers get: gzip or zstd; "" leaves them as they are.
 	Compress compress.Kind
+	// Referrers takes along what refers to each manifest that is copied, and what refers to that.
+	Referrers bool
+	// DigestTags takes along what cosign keeps under tags that are named by a digest: sha256-….sig, .att and .sbom.
+	DigestTags bool
 	// PreserveDigests makes everything that would change a digest an error of kind input.
 	PreserveDigests bool
 	// VerifyExisting reads again what the destination has and repairs what is corrupted, instead of comparing sizes.

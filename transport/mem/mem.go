@@ -109,6 +109,20 @@ func (r *Repository) Tags(_ context.Context, last string) iter.Seq2[string, erro
 	}
 }
 
+// Referrers implements [content.ReferrerLister], in the order in which they came.
+func (r *Repository) Referrers(_ context.Context, subject digest.Digest) iter.Seq2[v1.Descriptor, error] {
+	r.mu.RLock()
+	docs := slices.Clone(r.docs)
+	r.mu.RUnlock()
+	return func(yield func(v1.Descriptor, error) bool) {
+		for _, doc := range docs {
+			if d, ok := doc.Referrer(subject); ok && !yield(d, nil) {
+				return
+			}
+		}
+	}
+}
+
 // StatBlob implements [content.BlobStatter].
 func (r *Repository) StatBlob(ctx context.Context, d digest.Digest) (v1.Descriptor, error) {
 	return fsys.StatBlob(ctx, d, r.open)

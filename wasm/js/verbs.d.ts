@@ -217,6 +217,10 @@ export interface CopyIn {
   format?: 'oci' | 'docker';
   /** compression that layers get; changes the digest */
   compress?: 'gzip' | 'zstd';
+  /** take along what refers to the image: signatures, attestations, SBOMs */
+  referrers?: boolean;
+  /** take along cosign's tags of it: sha256-....sig, .att and .sbom */
+  digestTags?: boolean;
   /** fail rather than change a digest */
   preserveDigests?: boolean;
   /** read again what the destination has, and repair what is corrupted */
