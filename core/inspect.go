@@ -2,7 +2,6 @@ package core
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"github.com/opencontainers/go-digest"
@@ -225,7 +224,7 @@ func (e *Env) imageInfo(ctx context.Context, src content.Source, img image, type
 		return nil, subject(typed, err)
 	}
 	var cfg v1.Image
-	if err := json.Unmarshal(raw, &cfg); err != nil {
+	if err := oci.Unmarshal(raw, &cfg); err != nil {
 		return nil, errs.New(errs.Input, typed, "config %s: %v", img.manifest.Config.Digest, err)
 	}
 	info := &ImageInfo{

@@ -2,7 +2,6 @@ package core
 
 import (
 	"context"
-	"encoding/json"
 	"slices"
 
 	"github.com/opencontainers/go-digest"
@@ -135,7 +134,7 @@ func (e *Env) checkPlatform(ctx context.Context, src content.Source, img image, 
 		return subject(typed, err)
 	}
 	var have v1.Platform
-	if err := json.Unmarshal(cfg, &have); err != nil {
+	if err := oci.Unmarshal(cfg, &have); err != nil {
 		return errs.New(errs.Input, typed, "config %s: %v", img.manifest.Config.Digest, err)
 	}
 	if oci.Match(c.platform, have) == 0 {

@@ -11,6 +11,31 @@ import (
 	"github.com/stevedore-oci/stevedore/core/errs"
 )
 
+// maxValues bounds how many JSON values one document may hold. An empty object takes three bytes, and more than a hundred
+// as a descriptor: 4 MiB of them would be 400. Documents of real images stay below this whatever their size, since an
+// entry has a digest.
+const maxValues = 1 << 17
+
+// Unmarshal is json.Unmarshal for what somebody else wrote: it refuses more values than any document has before it makes
+// them.
+func Unmarshal(raw []byte, v any) error {
+	values, quoted := 0, false
+	for i := 0; i < len(raw); i++ {
+		switch c := raw[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case !quoted && (c == ',' || c == '{' || c == '['):
+			values++
+		}
+	}
+	if values > maxValues {
+		return fmt.Errorf("it has more than %d values", maxValues)
+	}
+	return json.Unmarshal(raw, v)
+}
+
 // Manifest decodes an image or artifact manifest and validates its descriptors.
 func (d Document) Manifest() (v1.Manifest, error) {
 	var m v1.Manifest
@@ -18,7 +43,7 @@ func (d Document) Manifest() (v1.Manifest, error) {
 	if d.IsIndex() {
 		return m, errs.New(errs.Input, subject, "is an index, not a manifest")
 	}
-	if err := json.Unmarshal(d.Raw, &m); err != nil {
+	if err := Unmarshal(d.Raw, &m); err != nil {
 		return m, errs.New(errs.Input, subject, "manifest: %v", err)
 	}
 	// An artifact manifest of image-spec 1.1's drafts has no config.
@@ -42,7 +67,7 @@ func (d Document) Index() (v1.Index, error) {
 	if !d.IsIndex() {
 		return x, errs.New(errs.Input, subject, "is a manifest, not an index")
 	}
-	if err := json.Unmarshal(d.Raw, &x); err != nil {
+	if err := Unmarshal(d.Raw, &x); err != nil {
 		return x, errs.New(errs.Input, subject, "index: %v", err)
 	}
 	for i, c := range x.Manifests {

@@ -60,29 +60,34 @@ func (d Document) IsIndex() bool {
 }
 
 // NewDocument finds the media type of raw: what it says of itself, else hint (a Content-Type or a descriptor's media
-// type), else by its fields. Where both are there and both are known they must agree, since content that can be read
-// as two things is an attack (image-spec manifest.md, "mediaType"). It fails with kind input for what is no JSON
-// object, and unsupported for schema 1.
+// type), else by its fields. Where both are there and both are known they must agree, and no document has the fields of
+// an index and of a manifest: content that can be read as two things is an attack (image-spec manifest.md, "mediaType",
+// and CVE-2021-41190). It fails with kind input for what is no JSON object, verification for two meanings, and
+// unsupported for schema 1.
 func NewDocument(raw []byte, hint, subject string) (Document, error) {
 	var head struct {
 		SchemaVersion int             `json:"schemaVersion"`
 		MediaType     string          `json:"mediaType"`
 		Manifests     json.RawMessage `json:"manifests"`
+		Layers        json.RawMessage `json:"layers"`
+		Config        json.RawMessage `json:"config"`
 		FSLayers      json.RawMessage `json:"fsLayers"`
 	}
 	if err := json.Unmarshal(raw, &head); err != nil {
 		return Document{}, errs.New(errs.Input, subject, "is not a manifest: %v", jsonCause(raw, err))
 	}
 	hint = strings.TrimSpace(strings.ToLower(strings.SplitN(hint, ";", 2)[0]))
-	if head.SchemaVersion == 1 || head.MediaType == DockerSchema1 || head.MediaType == DockerSchema1Sig || (head.FSLayers != nil && head.MediaType == "") {
+	if head.SchemaVersion == 1 || head.MediaType == DockerSchema1 || head.MediaType == DockerSchema1Sig || (given(head.FSLayers) && head.MediaType == "") {
 		return Document{}, errs.New(errs.Unsupported, subject, "is a Docker schema 1 manifest, a format that ended in 2015").
 			Hinted("push the image again with any current tool; that converts it")
 	}
 	mt := head.MediaType
 	switch {
+	case given(head.Manifests) && (given(head.Layers) || given(head.Config)):
+		return Document{}, errs.New(errs.Verification, subject, "can be read as an index and as a manifest")
 	case mt == "" && known(hint):
 		mt = hint
-	case mt == "" && head.Manifests != nil:
+	case mt == "" && given(head.Manifests):
 		mt = v1.MediaTypeImageIndex
 	case mt == "":
 		mt = v1.MediaTypeImageManifest
@@ -91,6 +96,9 @@ func NewDocument(raw []byte, hint, subject string) (Document, error) {
 	}
 	return Document{MediaType: mt, Raw: raw}, nil
 }
+
+// given says whether a field is there and not null.
+func given(field json.RawMessage) bool { return field != nil && string(field) != "null" }
 
 func known(mt string) bool {
 	for _, k := range ManifestTypes {

@@ -24,7 +24,7 @@ func ParsePlatform(s string) (v1.Platform, error) {
 	}
 	p := v1.Platform{OS: parts[0], Architecture: parts[1]}
 	if name, rest, ok := strings.Cut(p.OS, "("); ok {
-		if !strings.HasSuffix(rest, ")") {
+		if name == "" || !strings.HasSuffix(rest, ")") {
 			return v1.Platform{}, bad
 		}
 		p.OS, p.OSVersion = name, strings.TrimSuffix(rest, ")")
@@ -71,9 +71,10 @@ func Normalize(p v1.Platform) v1.Platform {
 	if v := p.Variant; v != "" && v[0] >= '0' && v[0] <= '9' {
 		p.Variant = "v" + v
 	}
-	switch {
-	case p.OS == "macos":
+	if p.OS == "macos" {
 		p.OS = "darwin"
+	}
+	switch {
 	case p.Architecture == "arm64" && p.Variant == "v8", p.Architecture == "amd64" && p.Variant == "v1":
 		p.Variant = ""
 	case p.Architecture == "arm" && p.Variant == "":
@@ -130,17 +131,17 @@ func level(p v1.Platform) int {
 		}
 	}
 	major, minor, _ := strings.Cut(strings.TrimPrefix(v, "v"), ".")
-	a, err := strconv.Atoi(major)
+	a, err := strconv.ParseUint(major, 10, 6)
 	if err != nil {
 		return -1
 	}
-	b := 0
+	b := uint64(0)
 	if minor != "" {
-		if b, err = strconv.Atoi(minor); err != nil {
+		if b, err = strconv.ParseUint(minor, 10, 6); err != nil {
 			return -1
 		}
 	}
-	return a*10 + b
+	return int(min(a*10+b, 999))
 }
 
 // Select picks the child of an index that serves want best; the first of equals wins. Children without a platform or

@@ -47,7 +47,7 @@ func (s *Docker) build(ctx context.Context, i int) (oci.Document, error) {
 		return oci.Document{}, err
 	}
 	var c v1.Image
-	if err := json.Unmarshal(b, &c); err != nil {
+	if err := oci.Unmarshal(b, &c); err != nil {
 		return oci.Document{}, errs.New(errs.Input, img.Config, "is not an image config: %v", err)
 	}
 	diffs := c.RootFS.DiffIDs

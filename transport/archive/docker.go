@@ -4,7 +4,6 @@ package archive
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"io/fs"
 	"iter"
@@ -106,7 +105,7 @@ func readJSON(ctx context.Context, d *Dir, name string, v any) error {
 	if err != nil {
 		return fsys.Kinded(name, err)
 	}
-	if err := json.Unmarshal(b, v); err != nil {
+	if err := oci.Unmarshal(b, v); err != nil {
 		return errs.New(errs.Input, name, "%v", err)
 	}
 	return nil

@@ -93,7 +93,7 @@ func (s *Docker) configV1(ctx context.Context, img saved) ([]byte, error) {
 		return nil, missing(top, err)
 	}
 	var config map[string]json.RawMessage
-	if err := json.Unmarshal(b, &config); err != nil {
+	if err := oci.Unmarshal(b, &config); err != nil {
 		return nil, errs.New(errs.Input, top, "%v", err)
 	}
 	for _, key := range []string{"id", "parent", "parent_id", "layer_id", "throwaway", "Size"} {
