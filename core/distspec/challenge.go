@@ -8,12 +8,18 @@ type Challenge struct {
 	Params map[string]string
 }
 
+// Bounds on one header: a real one has a challenge or two, in some hundred bytes.
+const (
+	maxChallenges = 16
+	maxHeader     = 16 << 10 // bytes
+)
+
 // ParseChallenges reads WWW-Authenticate headers, each of which may hold several challenges (RFC 9110 section 11.6.1,
-// https://www.rfc-editor.org/rfc/rfc9110#section-11.6.1). What cannot be read is left out.
+// https://www.rfc-editor.org/rfc/rfc9110#section-11.6.1). What cannot be read, or follows very many others, is left out.
 func ParseChallenges(headers []string) []Challenge {
 	var out []Challenge
 	for _, h := range headers {
-		out = append(out, parseOne(h)...)
+		out = append(out, parseOne(h[:min(len(h), maxHeader)])...)
 	}
 	return out
 }
@@ -22,7 +28,7 @@ func parseOne(h string) []Challenge {
 	var out []Challenge
 	for {
 		h = strings.TrimLeft(h, " \t,")
-		if h == "" {
+		if h == "" || len(out) == maxChallenges {
 			return out
 		}
 		word := token(h)

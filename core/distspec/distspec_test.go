@@ -1,6 +1,7 @@
 package distspec
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -142,6 +143,18 @@ func TestChallenges(t *testing.T) {
 	} {
 		require.Equal(t, c.want, ParseChallenges(c.in), "%q", c.in)
 	}
+}
+
+// TestLongHeaders costs no more than short ones: looking for each word's comma in a header of words is quadratic.
+func TestLongHeaders(t *testing.T) {
+	for _, part := range []string{"a ", "a,", `a b="`, "a=b,"} {
+		h := strings.Repeat(part, 1<<20)
+		require.LessOrEqual(t, len(ParseChallenges([]string{h})), maxChallenges, part)
+		require.Len(t, ParseChallenges([]string{h, "Basic"})[len(ParseChallenges([]string{h})):], 1, "the next header is read all the same")
+		require.Empty(t, NextLink([]string{"<a>;" + h}, "http://r.example/"))
+	}
+	text := ErrorText(EncodeErrors(slices.Repeat([]Error{{"X", strings.Repeat("long ", 50)}}, 1000)...))
+	require.Less(t, len(text), 2000)
 }
 
 func TestRetryAfter(t *testing.T) {

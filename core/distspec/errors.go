@@ -46,13 +46,16 @@ func EncodeErrors(list ...Error) []byte {
 // excerptLen bounds what is shown of a body that is no error body, in bytes.
 const excerptLen = 200
 
+// maxErrors is how many of errors[] are shown.
+const maxErrors = 5
+
 // ErrorText says what an error body says, in one line: the messages of errors[], else what a token endpoint writes, else
 // the beginning of the text with control characters removed. HTML is only named.
 func ErrorText(body []byte) string {
 	var b errorBody
 	if json.Unmarshal(body, &b) == nil && len(b.Errors) > 0 {
 		var out []string
-		for _, e := range b.Errors {
+		for _, e := range b.Errors[:min(len(b.Errors), maxErrors)] {
 			out = append(out, printable(strings.Trim(fmt.Sprintf("%s: %s", e.Code, e.Message), ": ")))
 		}
 		return strings.Join(out, "; ")

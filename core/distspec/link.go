@@ -6,10 +6,11 @@ import (
 )
 
 // NextLink finds the target of rel="next" in Link headers and resolves it against the URL of the request (RFC 8288 section
-// 3, https://www.rfc-editor.org/rfc/rfc8288#section-3). It is "" where there is none.
+// 3, https://www.rfc-editor.org/rfc/rfc8288#section-3). It is "" where there is none
+// in the beginning of a header.
 func NextLink(headers []string, base string) string {
 	for _, h := range headers {
-		for h != "" {
+		for h = h[:min(len(h), maxHeader)]; h != ""; {
 			var target string
 			var params map[string]string
 			target, params, h = oneLink(h)
