@@ -36,7 +36,8 @@ func frontEnds(t *testing.T) []frontEnd {
 		reactorJS(t, "deno", tool(t, "deno"), "run", "--allow-all", "--no-config"),
 		reactorJS(t, "bun", tool(t, "bun")),
 		workerd(t),
-		chromium(t),
+		chromium(t, "reactor", "stevedore.wasm"),
+		chromium(t, "js", "stevedore-js.wasm"),
 	}, secondHosts(t)...)
 }
 
@@ -224,9 +225,10 @@ func workerd(t *testing.T) frontEnd {
 	}}
 }
 
-func chromium(t *testing.T) frontEnd {
+// chromium runs a module in a page: the one for browsers in a Worker, the reactor in the page's own thread.
+func chromium(t *testing.T, name, wasm string) frontEnd {
 	node, script, bin := tool(t, "node"), absolute(t, "jsrun/chromium.mjs"), tool(t, "chromium")
-	return frontEnd{name: "js, Chromium", run: func(t *testing.T, dir string, cases []parityCase) []result {
-		return batch(t, dir, cases, node, script, bin, artifact(t, "stevedore-js.wasm"))
+	return frontEnd{name: name + ", Chromium", run: func(t *testing.T, dir string, cases []parityCase) []result {
+		return batch(t, dir, cases, node, script, bin, artifact(t, wasm))
 	}}
 }

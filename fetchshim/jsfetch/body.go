@@ -10,6 +10,8 @@ import (
 	"io/fs"
 	"sync"
 	"syscall/js"
+
+	"github.com/stevedore-oci/stevedore/fetchshim/jsfetch/promise"
 )
 
 // piece is how many bytes are copied between Go and JavaScript at a time.
@@ -102,7 +104,7 @@ func (b *body) copy() {
 
 // next waits for a chunk. Not every browser compares the body with Content-Length, so the end is checked here.
 func (b *body) next() error {
-	result, err := await(b.call.run, b.reader.Call("read"))
+	result, err := promise.Await(b.call.run, b.reader.Call("read"))
 	if closed := b.ended(); closed != nil {
 		return closed
 	}

@@ -10,6 +10,7 @@ import (
 	"syscall/js"
 
 	"github.com/stevedore-oci/stevedore/fetchshim"
+	"github.com/stevedore-oci/stevedore/fetchshim/jsfetch/promise"
 )
 
 // DefaultMaxBlob is the MaxBlob that an Options of zero means, in bytes.
@@ -26,13 +27,17 @@ type Options struct {
 	// MaxBlob is how many bytes of a request body are held in memory; a longer body is a Fault of kind Unsupported. 0 means
 	// DefaultMaxBlob. It does not bound bodies that are streamed.
 	MaxBlob int64
+	// Fetch is what takes the place of the global fetch: a function of its arguments that promises what has a Response's
+	// type, status, url, headers and body. Undefined means the global one.
+	Fetch js.Value
 }
 
-// Fetcher sends requests with the global fetch, without cookies of its host (credentials "omit"). It is safe for
+// Fetcher sends requests with the host's fetch, without cookies of its host (credentials "omit"). It is safe for
 // concurrent use.
 type Fetcher struct {
 	upload  fetchshim.Upload
 	maxBlob int64
+	fetch   js.Value
 }
 
 // New asks the host what it can do; it sends nothing.
@@ -43,7 +48,10 @@ func New(o Options) *Fetcher {
 	if o.MaxBlob == 0 {
 		o.MaxBlob = DefaultMaxBlob
 	}
-	return &Fetcher{upload: o.Upload, maxBlob: o.MaxBlob}
+	if o.Fetch.IsUndefined() {
+		o.Fetch = js.Global().Get("fetch")
+	}
+	return &Fetcher{upload: o.Upload, maxBlob: o.MaxBlob, fetch: o.Fetch}
 }
 
 // Upload implements [fetchshim.Uploader].
@@ -106,12 +114,12 @@ func (f *Fetcher) send(c *call, h hop, redirect string, asked fetchshim.Redirect
 	init.Set("credentials", "omit")
 	init.Set("signal", c.abort.Get("signal"))
 	err := f.attach(c, init, h)
-	var promise, answer js.Value
+	var sent, answer js.Value
 	if err == nil {
-		err = try(func() { promise = js.Global().Call("fetch", h.url, init) })
+		err = promise.Try(func() { sent = f.fetch.Invoke(h.url, init) })
 	}
 	if err == nil {
-		answer, err = await(c.run, promise)
+		answer, err = promise.Await(c.run, sent)
 	}
 	if err == nil && answer.Get("type").String() == "opaqueredirect" {
 		err = unsupported("a browser does not show a redirect, it can only follow one")
@@ -127,7 +135,7 @@ func (f *Fetcher) send(c *call, h hop, redirect string, asked fetchshim.Redirect
 // attach puts header and body into the init of a fetch.
 func (f *Fetcher) attach(c *call, init js.Value, h hop) error {
 	headers := js.Global().Get("Headers").New()
-	err := try(func() {
+	err := promise.Try(func() {
 		for _, field := range h.header {
 			headers.Call("append", field.Name, field.Value)
 		}
@@ -205,42 +213,12 @@ type unsupported string
 
 func (u unsupported) Error() string { return string(u) }
 
-// thrown is a value that JavaScript threw or rejected with.
-type thrown struct{ value js.Value }
-
-// Error is the message and that of the cause, which in Node is the one that says something.
-func (t thrown) Error() string {
-	text := describe(t.value)
-	if t.value.Type() == js.TypeObject {
-		if cause := t.value.Get("cause"); cause.Type() == js.TypeObject {
-			text += ": " + describe(cause)
-		}
-	}
-	return text
-}
-
-func describe(v js.Value) string {
-	if v.Type() != js.TypeObject {
-		return js.Global().Call("String", v).String()
-	}
-	var parts []string
-	for _, name := range []string{"message", "code"} {
-		if p := v.Get(name); p.Type() == js.TypeString && p.String() != "" {
-			parts = append(parts, p.String())
-		}
-	}
-	if len(parts) == 0 {
-		return js.Global().Call("String", v).String()
-	}
-	return strings.Join(parts, " ")
-}
-
 // timedOut knows a DOMException by its name and the errors of Node by their code.
-func (t thrown) timedOut() bool {
-	if t.value.Type() != js.TypeObject {
+func timedOut(t promise.Thrown) bool {
+	if t.Value.Type() != js.TypeObject {
 		return false
 	}
-	name := t.value.Get("name")
+	name := t.Value.Get("name")
 	text := t.Error()
 	return name.Type() == js.TypeString && name.String() == "TimeoutError" ||
 		strings.Contains(text, "ETIMEDOUT") || strings.Contains(text, "_TIMEOUT")
@@ -250,7 +228,7 @@ func (t thrown) timedOut() bool {
 func (c *call) fault(err error) error {
 	kind := fetchshim.Network
 	var no unsupported
-	var t thrown
+	var t promise.Thrown
 	switch {
 	case c.ctx.Err() != nil:
 		err, kind = context.Cause(c.ctx), fetchshim.Cancelled
@@ -261,7 +239,7 @@ func (c *call) fault(err error) error {
 		return fmt.Errorf("%s: request body: %w", c.url, c.broken())
 	case errors.As(err, &no):
 		kind = fetchshim.Unsupported
-	case errors.As(err, &t) && t.timedOut():
+	case errors.As(err, &t) && timedOut(t):
 		kind = fetchshim.Timeout
 	case errors.As(err, &t) && js.Global().Get("location").Type() == js.TypeObject:
 		err = fmt.Errorf("%w (in a browser this can also mean that the server's CORS headers do not admit this page)", err)

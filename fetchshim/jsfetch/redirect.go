@@ -7,6 +7,7 @@ import (
 	"syscall/js"
 
 	"github.com/stevedore-oci/stevedore/fetchshim"
+	"github.com/stevedore-oci/stevedore/fetchshim/jsfetch/promise"
 )
 
 // hop is one request of a chain of redirects.
@@ -28,7 +29,7 @@ func (h hop) next(res *fetchshim.Response) (to hop, redirected bool, err error) 
 		return h, false, nil
 	}
 	var from, url js.Value
-	if err := try(func() {
+	if err := promise.Try(func() {
 		from = js.Global().Get("URL").New(h.url)
 		url = js.Global().Get("URL").New(location, h.url)
 	}); err != nil {

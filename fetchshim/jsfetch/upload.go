@@ -8,6 +8,7 @@ import (
 	"syscall/js"
 
 	"github.com/stevedore-oci/stevedore/fetchshim"
+	"github.com/stevedore-oci/stevedore/fetchshim/jsfetch/promise"
 )
 
 // uploads finds out in which form the host sends bodies. A host streams when it reads the init member "duplex"
@@ -16,7 +17,7 @@ import (
 // refuse uploads without it.
 func uploads() fetchshim.Upload {
 	form := fetchshim.UploadBlob
-	try(func() {
+	promise.Try(func() {
 		asked := false
 		duplex := js.FuncOf(func(js.Value, []js.Value) any {
 			asked = true
@@ -111,18 +112,18 @@ func (c *call) feed(writer js.Value, rc io.ReadCloser) {
 		buf := make([]byte, piece) // new each time: see body.copy
 		n, err := rc.Read(buf)
 		if n > 0 {
-			if _, werr := await(c.run, writer.Call("write", bytesOf(buf[:n]))); werr != nil {
-				forget(writer.Call("abort"))
+			if _, werr := promise.Await(c.run, writer.Call("write", bytesOf(buf[:n]))); werr != nil {
+				promise.Forget(writer.Call("abort"))
 				return
 			}
 		}
 		if err == io.EOF {
-			forget(writer.Call("close"))
+			promise.Forget(writer.Call("close"))
 			return
 		}
 		if err != nil {
 			c.blame(err)
-			forget(writer.Call("abort", err.Error()))
+			promise.Forget(writer.Call("abort", err.Error()))
 			c.end()
 			return
 		}

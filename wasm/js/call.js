@@ -1,4 +1,4 @@
-import { StevedoreError } from './errors.js'
+import { StevedoreError, textOf } from './errors.js'
 import { join, resolvers } from './upload.js'
 
 /**
@@ -119,9 +119,14 @@ class Queue {
  * @param {(verb: string, request: object, sinks: import('./running.js').Sinks, options: object) => Promise<string | undefined>} run
  */
 export function facade(verbs, more, run) {
-  const call = (verb, request = {}, options = {}) => new Call((sinks, leave) => {
+  const call = (verb, request = {}, options = {}) => new Call(async (sinks, leave) => {
     const signals = [options.signal, leave].filter(Boolean)
-    return run(verb, request, sinks, { ...options, signal: signals.length > 1 ? AbortSignal.any(signals) : signals[0] })
+    const signal = signals.length > 1 ? AbortSignal.any(signals) : signals[0]
+    try {
+      return await run(verb, request, sinks, { ...options, signal })
+    } catch (err) {
+      throw err instanceof TypeError || err instanceof RangeError ? new StevedoreError('input', textOf(err), { cause: err }) : err
+    }
   }, options)
   const methods = verbs.map(verb => [verb, (request, options) => call(verb, request, options)])
   return { ...Object.fromEntries(methods), ...more, verbs, call }

@@ -37,5 +37,14 @@ export function hostOf({ fetch, allow, platform = '', plainHttp = [] } = {}) {
 
 /** Lets timers, sockets and the caller run. @returns {Promise<void>} */
 export function turn() {
-  return new Promise(resolve => (globalThis.setImmediate ?? setTimeout)(resolve, 0))
+  return new Promise(resolve => {
+    if (!inBrowser) return (globalThis.setImmediate ?? setTimeout)(resolve, 0)
+    // A browser makes timers that follow each other wait for 4 ms; messages do not.
+    const { port1, port2 } = new MessageChannel()
+    port1.onmessage = () => {
+      port1.close()
+      resolve()
+    }
+    port2.postMessage(0)
+  })
 }

@@ -1,5 +1,5 @@
 import { facade } from './call.js'
-import { StevedoreError, textOf } from './errors.js'
+import { StevedoreError } from './errors.js'
 import { hostOf } from './host.js'
 import { compile } from './instance.js'
 import { Reactor } from './reactor.js'
@@ -27,9 +27,6 @@ export async function load(source, options = {}) {
     const reactor = await next()
     try {
       return await reactor.call(verb, request, sinks, callOptions)
-    } catch (err) {
-      if (err instanceof TypeError || err instanceof RangeError) throw new StevedoreError('input', textOf(err), { cause: err })
-      throw err
     } finally {
       callOptions.onMemory?.(reactor.memory)
     }

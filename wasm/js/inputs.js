@@ -44,7 +44,7 @@ function insert(dir, path, value) {
 function node(name, value) {
   if (value === null || typeof value !== 'object') throw new TypeError(`the input ${name} is neither file nor directory`)
   if (isBlob(value)) {
-    return { size: value.size, read: async (off, n) => new Uint8Array(await value.slice(off, off + n).arrayBuffer()) }
+    return { size: value.size, blob: value, read: async (off, n) => new Uint8Array(await value.slice(off, off + n).arrayBuffer()) }
   }
   if (value instanceof ArrayBuffer || ArrayBuffer.isView(value)) {
     const all = ArrayBuffer.isView(value) ? new Uint8Array(value.buffer, value.byteOffset, value.byteLength) : new Uint8Array(value)
@@ -86,4 +86,20 @@ export async function describe(found) {
 
 function entry(name, n) {
   return n instanceof Map || isLazy(n) ? { name, dir: true } : { name, size: n.size }
+}
+
+/**
+ * Every file of a tree with its whole name. Directories that are read when asked for are read now.
+ * @param {object} dir a node that is a directory
+ * @param {string} [prefix]
+ * @returns {AsyncIterable<[string, object]>}
+ */
+export async function* walk(dir, prefix = '') {
+  const names = dir instanceof Map ? dir.keys() : (await dir.list()).map(entry => entry.name)
+  for (const name of names) {
+    const at = dir instanceof Map ? dir.get(name) : await opened(dir, name)
+    if (!at) continue // it has gone since it was listed
+    if (at instanceof Map || isLazy(at)) yield* walk(at, `${prefix}${name}/`)
+    else yield [prefix + name, at]
+  }
 }

@@ -5,7 +5,7 @@ import { tree } from './inputs.js'
 import { DONE, FRAME, IDLE, Instance } from './instance.js'
 import { Request } from './request.js'
 import { turn } from './host.js'
-import { Running } from './running.js'
+import { FrameCall } from './running.js'
 
 /** More ids than this at once is no guest of ours. */
 const MAX_OPEN = 1024
@@ -59,7 +59,7 @@ export class Reactor {
     if (this.#dead) throw this.#dead
     const id = ++this.#lastCall
     const inputs = tree(options.inputs)
-    const running = new Running(id, sinks, options, () => this.#push({ type: 'cancel', call: id }), () => this.#ended(id))
+    const running = new FrameCall(id, sinks, options, () => this.#push({ type: 'cancel', call: id }), () => this.#ended(id))
     this.#calls.set(id, { running, inputs })
     this.#hello(options)
     this.#push({ type: 'call', call: id, verb, request })

@@ -12,12 +12,10 @@ import { resolvers } from './upload.js'
 /** How long a cancelled verb gets to end by itself, so that it can leave things tidy. */
 const GRACE_MS = 1000
 
-/** One call that runs in a reactor. */
+/** One call that runs elsewhere: in a reactor, or in a Worker. */
 export class Running {
   #outcome = resolvers()
   #interrupted = resolvers()
-  #decoder = new TextDecoder('utf-8', { ignoreBOM: true })
-  #partial = '' // an item that the next frame goes on with
   #verdict // why the call ends, when it is this side that ends it
   #grace
   #onAbort
@@ -65,22 +63,19 @@ export class Running {
     this.ended()
   }
 
-  /** A frame about this call. */
-  handle(header, payload, text, reply) {
-    switch (header.type) {
-      case 'result':
-        if (this.#verdict) return this.fail()
-        this.#end()
-        return this.#outcome.resolve(rawMember(text, 'value'))
-      case 'error':
-        return this.fail(new StevedoreError(String(header.kind), String(header.text ?? ''), { hint: header.hint }))
-      case 'event': return this.#event(header.value)
-      case 'item': return this.#items(payload)
-      case 'output': return this.#output(header, payload, reply)
-    }
+  /** The call has ended well. @param {string | undefined} text the result as JSON; undefined where the items are the result */
+  result(text) {
+    if (this.#verdict) return this.fail()
+    this.#end()
+    this.#outcome.resolve(text)
   }
 
-  #event(value) {
+  /** The call has failed as the guest says. */
+  error({ kind, text = '', hint }) {
+    this.fail(new StevedoreError(String(kind), String(text), { hint }))
+  }
+
+  event(value) {
     if (this.#verdict) return
     try {
       this.options.onEvent?.(value)
@@ -89,16 +84,14 @@ export class Running {
     }
   }
 
-  /** Items have no answer in the contract: the guest is held back by not pulling. An item may lie across frames. */
-  async #items(payload) {
-    const lines = (this.#partial + this.#decoder.decode(payload, { stream: true })).split('\n')
-    this.#partial = lines.pop()
-    if (lines.length > 0) await this.#hand(() => this.sinks.items(lines))
+  /** @param {string[]} lines @returns {Promise<void>} resolved when more are wanted */
+  items(lines) {
+    return this.#hand(() => this.sinks.items(lines))
   }
 
-  async #output({ call, stream, name = '', eof }, payload, reply) {
-    if (payload.length > 0) await this.#hand(() => this.sinks.output(String(name), payload))
-    if (!eof) reply({ type: 'ready', call, stream })
+  /** @param {string} name @param {Uint8Array} bytes @returns {Promise<void>} resolved when more are wanted */
+  output(name, bytes) {
+    return this.#hand(() => this.sinks.output(name, bytes))
   }
 
   /** Waits for a sink, but no longer than the call is wanted. */
@@ -109,5 +102,34 @@ export class Running {
     } catch (err) {
       this.stop(err)
     }
+  }
+}
+
+/** A call whose guest speaks frames. */
+export class FrameCall extends Running {
+  #decoder = new TextDecoder('utf-8', { ignoreBOM: true })
+  #partial = '' // an item that the next frame goes on with
+
+  /** @returns {Promise<void> | void} a promise where the caller has to catch up before the guest goes on */
+  handle(header, payload, text, reply) {
+    switch (header.type) {
+      case 'result': return this.result(rawMember(text, 'value'))
+      case 'error': return this.error(header)
+      case 'event': return this.event(header.value)
+      case 'item': return this.#item(payload)
+      case 'output': return this.#output(header, payload, reply)
+    }
+  }
+
+  /** Items have no answer in the contract: the guest is held back by not pulling. An item may lie across frames. */
+  async #item(payload) {
+    const lines = (this.#partial + this.#decoder.decode(payload, { stream: true })).split('\n')
+    this.#partial = lines.pop()
+    if (lines.length > 0) await this.items(lines)
+  }
+
+  async #output({ call, stream, name = '', eof }, payload, reply) {
+    if (payload.length > 0) await this.output(String(name), payload)
+    if (!eof) reply({ type: 'ready', call, stream })
   }
 }

@@ -4,12 +4,12 @@ package webfs
 
 import (
 	"context"
-	"errors"
 	"io"
 	"io/fs"
 	"sync"
 	"syscall/js"
 
+	"github.com/stevedore-oci/stevedore/fetchshim/jsfetch/promise"
 	"github.com/stevedore-oci/stevedore/transport/fsys"
 )
 
@@ -106,7 +106,7 @@ func (f *file) copyFrom(p []byte, off int64) (int, error) {
 // slice reads the bytes from start to end of a Blob (https://w3c.github.io/FileAPI/#slice-method-algo). A file that
 // changed on disk since it was chosen cannot be read any more: the browser says NotReadableError.
 func slice(ctx context.Context, blob js.Value, start, end int64) ([]byte, error) {
-	buffer, err := await(ctx, blob.Call("slice", float64(start), float64(end)).Call("arrayBuffer"))
+	buffer, err := promise.Await(ctx, blob.Call("slice", float64(start), float64(end)).Call("arrayBuffer"))
 	if err != nil {
 		return nil, err
 	}
@@ -114,34 +114,4 @@ func slice(ctx context.Context, blob js.Value, start, end int64) ([]byte, error)
 	b := make([]byte, bytes.Length())
 	js.CopyBytesToGo(b, bytes)
 	return b, nil
-}
-
-// await waits for a promise. The functions given to it are released once it settles, also when ctx ended before.
-func await(ctx context.Context, promise js.Value) (js.Value, error) {
-	type outcome struct {
-		v   js.Value
-		err error
-	}
-	settled := make(chan outcome, 1)
-	var ok, failed js.Func
-	done := func(o outcome) {
-		ok.Release()
-		failed.Release()
-		settled <- o
-	}
-	ok = js.FuncOf(func(_ js.Value, args []js.Value) any {
-		done(outcome{v: args[0]})
-		return nil
-	})
-	failed = js.FuncOf(func(_ js.Value, args []js.Value) any {
-		done(outcome{err: errors.New(js.Global().Get("String").Invoke(args[0]).String())})
-		return nil
-	})
-	promise.Call("then", ok, failed)
-	select {
-	case o := <-settled:
-		return o.v, o.err
-	case <-ctx.Done():
-		return js.Undefined(), ctx.Err()
-	}
 }

@@ -1,0 +1,95 @@
+import { textOf } from './errors.js'
+import { turn } from './host.js'
+import { relayed } from './relay.js'
+
+/**
+ * The Worker's side of a connection. Messages of the page: load, call, cancel, and answer (to what was asked with that id).
+ * Messages to the page: loaded or failed; event, and at last result or error, of a call; and what is asked of the page, with
+ * an id: items and output (answered when more is wanted), credential, read.
+ */
+export class Service {
+  #port
+  #load
+  #module
+  #calls = new Map()
+  #asked = new Map()
+  #lastAsk = 0
+
+  /**
+   * @param {Worker | DedicatedWorkerGlobalScope | MessagePort} port
+   * @param {(source: {module: string | WebAssembly.Module, exec: string}, ended: (text: string) => void) => Promise<object>} load
+   *   starts the module: its verbs, its release, call (as wasm/browser documents it) and memory, in bytes
+   */
+  constructor(port, load) {
+    this.#port = port
+    this.#load = load
+    port.onmessage = ({ data }) => this.#handle(data)
+  }
+
+  /** Tells the page that nothing will come any more. @param {string} text */
+  fail(text) {
+    this.#port.postMessage({ type: 'failed', text })
+  }
+
+  #handle(message) {
+    switch (message.type) {
+      case 'load': return this.#start(message)
+      case 'call': return this.#call(message)
+      case 'cancel': return this.#calls.get(message.call)?.cancel()
+      case 'answer': return this.#answer(message)
+    }
+  }
+
+  async #start(source) {
+    try {
+      this.#module = await this.#load(source, text => this.fail(text))
+      const { verbs, release } = this.#module
+      this.#port.postMessage({ type: 'loaded', verbs, release })
+    } catch (err) {
+      this.fail(textOf(err))
+    }
+  }
+
+  #call({ call, verb, request, platform, plainHttp, relay, credentials, files }) {
+    const post = (message, transfer = []) => this.#port.postMessage({ ...message, call }, transfer)
+    const ask = (message, transfer) => new Promise((resolve, reject) => {
+      const id = ++this.#lastAsk
+      this.#asked.set(id, { call, resolve, reject })
+      post({ ...message, id }, transfer)
+    })
+    const end = message => {
+      this.#calls.delete(call)
+      for (const [id, asked] of this.#asked) if (asked.call === call) this.#asked.delete(id)
+      post({ ...message, memory: this.#module.memory })
+    }
+    const host = {
+      platform,
+      plainHttp,
+      hidesHeaders: !relay,
+      turn,
+      files: files.map(([name, file]) => [name, file instanceof Blob ? file : distant(file, ask)]),
+      fetch: relay && relayed(relay),
+      credential: credentials ? registry => ask({ type: 'credential', registry }) : undefined,
+      event: text => post({ type: 'event', text }),
+      items: text => ask({ type: 'items', text }),
+      output: (name, bytes) => ask({ type: 'output', name, bytes }, [bytes.buffer]),
+      result: text => end({ type: 'result', text }),
+      error: (kind, text, hint) => end({ type: 'error', kind, text, hint }),
+    }
+    this.#calls.set(call, host)
+    this.#module.call(verb, request, host)
+  }
+
+  #answer({ id, value, error }) {
+    const asked = this.#asked.get(id)
+    this.#asked.delete(id)
+    if (error === undefined) asked?.resolve(value)
+    else asked?.reject(new Error(error))
+  }
+}
+
+/** A file that only the page can read, in the form of a Blob. */
+function distant({ size, file }, ask) {
+  const slice = (from, to) => ({ arrayBuffer: () => ask({ type: 'read', file, offset: from, length: to - from }) })
+  return { size, slice }
+}
