@@ -11,7 +11,7 @@ import (
 // declarations are the TypeScript types of every request, result and item, and the interface of the verbs.
 func declarations() string {
 	var b strings.Builder
-	b.WriteString("// Generated from the Go request structs by `make gen`. Do not edit.\n\nimport type { CallOptions } from './index.js';\n")
+	b.WriteString("// Generated from the Go request structs by `make gen`. Do not edit.\n\nimport type { Call, CallOptions, ListCall } from './index.js';\n")
 	seen := map[reflect.Type]bool{}
 	for _, v := range core.Verbs {
 		for _, t := range append([]reflect.Type{v.In, v.Out, v.Item}, nested(v)...) {
@@ -21,24 +21,27 @@ func declarations() string {
 			}
 		}
 	}
-	b.WriteString("\n/** The verbs, each by its name. */\nexport interface Verbs {\n")
+	b.WriteString("\n/** The verbs, each by its name. */\nexport interface Verbs<Options = CallOptions> {\n")
 	for _, v := range core.Verbs {
-		fmt.Fprintf(&b, "  /** %s. */\n", v.Summary)
 		in := "request: " + v.In.Name()
 		if v.In.NumField() == 0 {
 			in = "request?: " + v.In.Name()
 		}
-		switch {
-		case v.Item != nil:
-			fmt.Fprintf(&b, "  %s(%s, options?: CallOptions): AsyncIterable<%s>;\n", v.Name, in, typeName(v.Item))
-		case writes(v):
-			fmt.Fprintf(&b, "  %s(%s, options?: CallOptions): Promise<%s & { bytes?: Uint8Array }>;\n", v.Name, in, v.Out.Name())
-		default:
-			fmt.Fprintf(&b, "  %s(%s, options?: CallOptions): Promise<%s>;\n", v.Name, in, v.Out.Name())
-		}
+		fmt.Fprintf(&b, "  /** %s. */\n  %s(%s, options?: Options): %s;\n", v.Summary, v.Name, in, outcome(v))
 	}
 	b.WriteString("}\n")
 	return b.String()
+}
+
+// outcome is the type of what a verb returns.
+func outcome(v core.Verb) string {
+	switch {
+	case v.Item != nil:
+		return "ListCall<" + typeName(v.Item) + ">"
+	case writes(v):
+		return "Call<" + v.Out.Name() + " & { bytes?: Uint8Array }>"
+	}
+	return "Call<" + v.Out.Name() + ">"
 }
 
 // writes says whether a verb may write content: its request says where it goes.

@@ -90,7 +90,7 @@ func (m *module) env(h host) (*core.Env, error) {
 	}
 	mux := transport.New(o)
 	return &core.Env{
-		Source: mux.Open, File: mux.OpenFile, Clock: o.Clock, Event: emit, Yield: yield, Platform: platform,
+		Source: mux.Open, Sink: mux.Create, File: mux.OpenFile, Clock: o.Clock, Event: emit, Yield: yield, Platform: platform,
 		Output: func(ctx context.Context, name string) (io.WriteCloser, error) {
 			return &output{ctx: ctx, name: name, sink: h.Get("output")}, nil
 		},

@@ -4,7 +4,7 @@ import { hostOf } from './host.js'
 import { compile } from './instance.js'
 import { Reactor } from './reactor.js'
 
-export { StevedoreError, Reactor }
+export { StevedoreError }
 
 /**
  * Makes the verbs of stevedore.wasm callable. Each call runs in an instance of its own, since the memory of one never

@@ -1,6 +1,6 @@
 // Generated from the Go request structs by `make gen`. Do not edit.
 
-import type { CallOptions } from './index.js';
+import type { Call, CallOptions, ListCall } from './index.js';
 
 export interface InspectIn {
   /** image reference */
@@ -275,19 +275,19 @@ export interface VersionOut {
 }
 
 /** The verbs, each by its name. */
-export interface Verbs {
+export interface Verbs<Options = CallOptions> {
   /** Say what an image, index or artifact is. */
-  inspect(request: InspectIn, options?: CallOptions): Promise<InspectOut & { bytes?: Uint8Array }>;
+  inspect(request: InspectIn, options?: Options): Call<InspectOut & { bytes?: Uint8Array }>;
   /** Tell the digest of an image or a file. */
-  digest(request: DigestIn, options?: CallOptions): Promise<DigestOut>;
+  digest(request: DigestIn, options?: Options): Call<DigestOut>;
   /** List the tags of a repository. */
-  tags(request: TagsIn, options?: CallOptions): AsyncIterable<string>;
+  tags(request: TagsIn, options?: Options): ListCall<string>;
   /** List the files of an image, merged or layer by layer. */
-  files(request: FilesIn, options?: CallOptions): AsyncIterable<FileItem>;
+  files(request: FilesIn, options?: Options): ListCall<FileItem>;
   /** Write one file of an image. */
-  cat(request: CatIn, options?: CallOptions): Promise<CatOut & { bytes?: Uint8Array }>;
+  cat(request: CatIn, options?: Options): Call<CatOut & { bytes?: Uint8Array }>;
   /** Copy an image, an index or an artifact from anywhere to anywhere. */
-  copy(request: CopyIn, options?: CallOptions): Promise<CopyOut>;
+  copy(request: CopyIn, options?: Options): Call<CopyOut>;
   /** Tell which build this is and what it can do. */
-  version(request?: VersionIn, options?: CallOptions): Promise<VersionOut>;
+  version(request?: VersionIn, options?: Options): Call<VersionOut>;
 }
