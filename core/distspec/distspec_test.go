@@ -161,14 +161,42 @@ func TestRetryAfter(t *testing.T) {
 	now := time.Date(2025, 1, 2, 3, 4, 5, 0, time.UTC)
 	for in, want := range map[string]time.Duration{
 		"0": 0, " 17 ": 17 * time.Second, "Thu, 02 Jan 2025 03:05:05 GMT": time.Minute, "Thu, 02 Jan 2020 03:05:05 GMT": 0,
-		"99999999999999999": maxRetryAfter,
+		"99999999999999999": maxRetryAfter, "1.5": 1500 * time.Millisecond, "711.421µs": 711421 * time.Nanosecond, "1m30s": 90 * time.Second,
+		"30, 30": 30 * time.Second, "1735787105": time.Minute, "1735787000": 0, "Thu, 02 Jan 2025 04:05:05 +0100": time.Minute,
+		"2025-01-02T03:05:05Z": time.Minute, "Thursday, 02-Jan-25 03:05:05 GMT": time.Minute,
 	} {
 		got, ok := RetryAfter(in, now)
 		require.True(t, ok, in)
 		require.Equal(t, want, got, in)
 	}
-	for _, bad := range []string{"", "soon", "-1", "1.5"} {
+	for _, bad := range []string{"", "soon", "-1", "-1s", "NaN", "Inf", "1e999", ","} {
 		_, ok := RetryAfter(bad, now)
 		require.False(t, ok, bad)
 	}
+}
+
+func TestRateLimit(t *testing.T) {
+	for in, want := range map[string][2]int64{"100;w=21600": {100, 21600}, " 76 ; w=60": {76, 60}, "5": {5, 0}, "5;x=1;w=y": {5, 0}} {
+		n, window, ok := ParseRateLimit(in)
+		require.True(t, ok, in)
+		require.Equal(t, want, [2]int64{n, int64(window / time.Second)}, in)
+	}
+	for _, bad := range []string{"", "-1;w=60", "many", ";w=60"} {
+		_, _, ok := ParseRateLimit(bad)
+		require.False(t, ok, bad)
+	}
+}
+
+func TestUploadRange(t *testing.T) {
+	for in, want := range map[string]int64{"0-0": 0, "0-99": 100, " bytes=0-99": 100} {
+		got, ok := ParseUploadRange(in)
+		require.True(t, ok, in)
+		require.Equal(t, want, got, in)
+	}
+	for _, bad := range []string{"", "0", "1-99", "-99", "0-x", "0--1", "0-9223372036854775807"} {
+		_, ok := ParseUploadRange(bad)
+		require.False(t, ok, bad)
+	}
+	require.Equal(t, "0-0", UploadRange(0))
+	require.Equal(t, "0-99", UploadRange(100))
 }

@@ -70,7 +70,7 @@ func (b *blob) fetch(ctx context.Context, offset int64) (body io.ReadCloser, siz
 	if offset > 0 {
 		req.Header.Add("Range", fmt.Sprintf("bytes=%d-", offset))
 	}
-	resp, err := b.r.c.send(ctx, b.r.target, req, b.subject())
+	resp, err := b.r.send(ctx, b.r.target, req, b.subject())
 	if err != nil {
 		return nil, false, err
 	}

@@ -3,6 +3,10 @@
 package registry
 
 import (
+	"context"
+	"sync"
+	"time"
+
 	"github.com/stevedore-oci/stevedore/core/clock"
 	"github.com/stevedore-oci/stevedore/core/content"
 	"github.com/stevedore-oci/stevedore/core/event"
@@ -23,12 +27,23 @@ type Options struct {
 	// would tell is then not concluded.
 	HidesHeaders bool
 	UserAgent    string // "" for the Fetcher's own
+	// Create makes a repository that a registry wants to have before something is pushed to it, as Amazon ECR does. It is
+	// called once for each repository that a push finds missing, and returns nil where it is there already. Nil: the push fails.
+	Create func(ctx context.Context, registry, repository string) error
+	// MaxWait is the longest that is waited because a registry asks for it (Retry-After); 0 means a minute. A longer one is
+	// an error of kind rate_limited.
+	MaxWait time.Duration
+	// Chunk is how many bytes of a blob go into one request where a blob has to be cut; 0 means 16 MiB.
+	Chunk int64
 }
 
 // Client speaks to any number of registries and keeps their tokens. It is safe for concurrent use.
 type Client struct {
-	o    Options
-	auth *auth.Authenticator
+	o     Options
+	auth  *auth.Authenticator
+	known places
+	made  creations
+	paces sync.Map // registry to *pace
 }
 
 // New makes a Client. It does no I/O.
@@ -45,14 +60,30 @@ func New(o Options) *Client {
 	if o.PlainHTTP == nil {
 		o.PlainHTTP = ref.Loopback
 	}
+	if o.MaxWait == 0 {
+		o.MaxWait = time.Minute
+	}
+	if o.Chunk == 0 {
+		o.Chunk = defaultChunk
+	}
 	return &Client{o: o, auth: auth.New(auth.Options{
 		Fetcher: o.Fetcher, Keychain: o.Keychain, Clock: o.Clock, HidesHeaders: o.HidesHeaders, UserAgent: o.UserAgent,
 	})}
 }
 
 // Repository is the repository that r names, as a Source that is also a [content.Resolver], a [content.TagLister] and a
-// [content.BlobStatter], and whose blobs are [content.RangeOpener]s. It does no I/O, and closing it does nothing.
-func (c *Client) Repository(r ref.Reference) content.Source {
+// [content.BlobStatter], and whose blobs are [content.RangeOpener]s and [content.Mountable]. It does no I/O, and closing
+// it does nothing.
+func (c *Client) Repository(r ref.Reference) content.Source { return c.repository(r, "pull") }
+
+// Sink is the repository that r names, to be written to. Blobs and manifests without a tag are pushed as they come, since
+// nothing leads to them; manifests with a tag are held, and pushed in their order by Commit. It is a Source of the
+// repository too. It does no I/O, and closing it does nothing.
+func (c *Client) Sink(r ref.Reference) content.Sink {
+	return &sink{repository: c.repository(r, "pull,push")}
+}
+
+func (c *Client) repository(r ref.Reference, actions string) *repository {
 	registry, scheme := r.Host, "https"
 	if registry == ref.HubHost {
 		registry = ref.HubName // what credential files and people call it
@@ -60,8 +91,10 @@ func (c *Client) Repository(r ref.Reference) content.Source {
 	if c.o.PlainHTTP(r.Host) {
 		scheme = "http"
 	}
-	origin := scheme + "://" + r.Host
 	return &repository{c: c, ref: r, name: registry + "/" + r.Repository, target: auth.Target{
-		Registry: registry, Origin: origin, Scope: "repository:" + r.Repository + ":pull",
+		Registry: registry, Origin: scheme + "://" + r.Host, Scope: scope(r.Repository, actions),
 	}}
 }
+
+// scope is what a token has to allow (https://distribution.github.io/distribution/spec/auth/scope/).
+func scope(repository, actions string) string { return "repository:" + repository + ":" + actions }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
@@ -22,7 +23,12 @@ type repository struct {
 	ref    ref.Reference
 	name   string // registry/repository, for errors
 	target auth.Target
+
+	retries atomic.Int64
 }
+
+// Retries implements [content.Retrier].
+func (r *repository) Retries() int64 { return r.retries.Load() }
 
 // subject names a manifest in errors: as the user typed it where it is what the reference names.
 func (r *repository) subject(ident string) string {
@@ -68,7 +74,7 @@ func (r *repository) Manifest(ctx context.Context, reference string) (oci.Docume
 	req := r.request("GET", distspec.Manifest, ident)
 	// Schema 1 is asked for so that an image that has nothing else is told from one that is not there.
 	req.Header.Add("Accept", strings.Join(append(append([]string{}, oci.ManifestTypes...), oci.DockerSchema1, oci.DockerSchema1Sig), ", "))
-	resp, err := r.c.send(ctx, r.target, req, subject)
+	resp, err := r.send(ctx, r.target, req, subject)
 	if err != nil {
 		return oci.Document{}, err
 	}
@@ -114,7 +120,7 @@ func (r *repository) Resolve(ctx context.Context, reference string) (v1.Descript
 	subject := r.subject(ident)
 	req := r.request("HEAD", distspec.Manifest, ident)
 	req.Header.Add("Accept", strings.Join(oci.ManifestTypes, ", "))
-	resp, err := r.c.send(ctx, r.target, req, subject)
+	resp, err := r.send(ctx, r.target, req, subject)
 	if err != nil {
 		return v1.Descriptor{}, err
 	}
@@ -145,7 +151,7 @@ func (r *repository) StatBlob(ctx context.Context, d digest.Digest) (v1.Descript
 	if err := oci.CheckDigest(d.String()); err != nil {
 		return v1.Descriptor{}, errs.Wrap(r.name, err)
 	}
-	resp, err := r.c.send(ctx, r.target, r.request("HEAD", distspec.Blob, d.String()), subject)
+	resp, err := r.send(ctx, r.target, r.request("HEAD", distspec.Blob, d.String()), subject)
 	if err != nil {
 		return v1.Descriptor{}, err
 	}

@@ -1,75 +1,146 @@
 package registry
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"time"
 
 	"github.com/stevedore-oci/stevedore/core/distspec"
 	"github.com/stevedore-oci/stevedore/core/errs"
 	"github.com/stevedore-oci/stevedore/core/event"
+	"github.com/stevedore-oci/stevedore/core/oci"
 	"github.com/stevedore-oci/stevedore/fetchshim"
 	"github.com/stevedore-oci/stevedore/transport/registry/auth"
 )
 
 const (
-	tries     = 3
-	firstWait = 500 * time.Millisecond // doubles with each try
-	// maxWait is the longest Retry-After that is waited for; a longer one is told to whoever asked.
-	maxWait = 30 * time.Second
+	// tries is how often a request is sent where the network or the registry fails; limitedTries, where the registry asks
+	// for patience.
+	tries        = 5
+	limitedTries = 8
+	firstWait    = 500 * time.Millisecond // doubles with each try
+	maxBackoff   = 30 * time.Second
 )
 
-// send sends a GET or HEAD, again where the network or the registry failed in a way that may pass. It returns any
-// response but those; errors are of the kinds of [auth.Authenticator.Fetch], and name subject.
-func (c *Client) send(ctx context.Context, t auth.Target, req *fetchshim.Request, subject string) (*fetchshim.Response, error) {
+// outcome is what became of one request. A failure is of one of three classes: one that may pass because it is the network's
+// or the registry's own (5xx), one that passes when the registry says so (429), and a real one, which is not tried again.
+type outcome struct {
+	resp  *fetchshim.Response // nil where err is not
+	err   error
+	again bool          // it may pass
+	wait  time.Duration // until the next try
+	tries int           // how often at most
+}
+
+// why says in a few words what happened.
+func (o outcome) why() string {
+	if o.err != nil {
+		return o.err.Error()
+	}
+	return fmt.Sprintf("the registry answers %d", o.resp.Status)
+}
+
+// passing is an error that may pass.
+type passing struct {
+	error
+	wait  time.Duration // before the next try
+	tries int
+}
+
+func (p *passing) Unwrap() error { return p.error }
+
+// send sends a request, and again where it failed in a way that may pass. So it must be one that can be repeated: GET, HEAD,
+// DELETE, PUT of a manifest, and the POST that begins an upload, of which nobody sees the leftovers. It returns any other
+// response; errors are of the kinds of [auth.Authenticator.Fetch], and name subject.
+func (r *repository) send(ctx context.Context, t auth.Target, req *fetchshim.Request, subject string) (*fetchshim.Response, error) {
 	for try := 1; ; try++ {
-		resp, err := c.auth.Fetch(ctx, t, req)
-		if err != nil {
-			err = transportError(ctx, err, subject)
-			if try == tries || !transient(err) {
-				return nil, err
-			}
-			if err := c.pause(ctx, subject, err.Error(), backoff(try)); err != nil {
-				return nil, err
-			}
-			continue
+		o := r.c.attempt(ctx, t, req, subject, try)
+		if !o.again || try >= o.tries {
+			return o.resp, o.err
 		}
-		wait, again := retryAfter(resp, try, c.o.Clock.Now())
-		if !again || try == tries || wait > maxWait {
-			return resp, nil
+		if o.resp != nil {
+			_ = o.resp.Body.Close()
 		}
-		_ = resp.Body.Close()
-		if err := c.pause(ctx, subject, fmt.Sprintf("the registry answers %d", resp.Status), wait); err != nil {
+		if err := r.pause(ctx, subject, o.why(), o.wait); err != nil {
 			return nil, err
 		}
 	}
 }
 
-// pause waits before the next try and says so.
-func (c *Client) pause(ctx context.Context, subject, why string, wait time.Duration) error {
-	c.o.Event(event.Event{Kind: event.Retry, Subject: subject, Message: fmt.Sprintf("%s; trying again in %s", why, wait.Round(time.Millisecond))})
-	return errs.Wrap(subject, c.o.Clock.Sleep(ctx, wait))
+// attempt sends a request once, when the registry has no pause. A target of no origin stands for a host that gets no
+// credential.
+func (c *Client) attempt(ctx context.Context, t auth.Target, req *fetchshim.Request, subject string, try int) outcome {
+	p := c.pace(t.Registry)
+	if err := p.hold(ctx, c.o.Clock); err != nil {
+		return outcome{err: errs.Wrap(subject, err)}
+	}
+	fetch := func() (*fetchshim.Response, error) { return c.auth.Fetch(ctx, t, req) }
+	if t.Origin == "" {
+		fetch = func() (*fetchshim.Response, error) { return c.o.Fetcher.Fetch(ctx, req) }
+	}
+	resp, err := fetch()
+	if err != nil {
+		err = transportError(ctx, err, subject)
+		return outcome{err: err, again: transient(err), wait: backoff(try), tries: tries}
+	}
+	o := outcome{resp: resp, wait: backoff(try), tries: tries}
+	switch resp.Status {
+	case 500, 502, 503, 504:
+		o.again = true
+	case 429:
+		o.again, o.tries = true, limitedTries
+		resp.Body = excerpt(resp.Body)
+	default:
+		return o
+	}
+	wait, said := retryAfter(resp, c.o.Clock.Now())
+	switch {
+	case said && wait > c.o.MaxWait, resp.Status == 429 && exhausted(resp, c.o.MaxWait):
+		o.again = false
+	case said:
+		o.wait = max(wait, firstWait/2) // microseconds are seen, and would use up the tries at once
+	}
+	if o.again && (said || resp.Status == 429) {
+		p.rest(c.o.Clock.Now().Add(o.wait))
+	}
+	return o
+}
+
+// pause waits before the next try, counts it and says so.
+func (r *repository) pause(ctx context.Context, subject, why string, wait time.Duration) error {
+	r.retries.Add(1)
+	r.c.o.Event(event.Event{Kind: event.Retry, Subject: subject, Message: fmt.Sprintf("%s; trying again in %s", why, wait.Round(time.Millisecond))})
+	return errs.Wrap(subject, r.c.o.Clock.Sleep(ctx, wait))
 }
 
 // backoff doubles and is spread by half, so that many clients of a registry that went down do not come back at once.
 func backoff(try int) time.Duration {
-	d := firstWait << (try - 1)
+	d := min(firstWait<<min(max(try-1, 0), 10), maxBackoff)
 	return d/2 + rand.N(d)
 }
 
-// retryAfter says whether a status may pass, and when to try again.
-func retryAfter(resp *fetchshim.Response, try int, now time.Time) (time.Duration, bool) {
-	switch resp.Status {
-	case 429, 500, 502, 503, 504:
-	default:
-		return 0, false
-	}
-	if d, ok := distspec.RetryAfter(resp.Header.Get("Retry-After"), now); ok {
-		return d, true
-	}
-	return backoff(try), true
+// peeked is a body whose beginning was read.
+type peeked struct {
+	*bytes.Reader
+	said []byte
+}
+
+func (peeked) Close() error { return nil }
+
+// excerpt reads what a refusal says and closes it.
+func excerpt(body io.ReadCloser) io.ReadCloser {
+	raw, _ := io.ReadAll(io.LimitReader(body, oci.MaxError)) // what came before an error is all there is
+	_ = body.Close()
+	return peeked{bytes.NewReader(raw), raw}
+}
+
+func said(resp *fetchshim.Response) string {
+	p, _ := resp.Body.(peeked)
+	return distspec.ErrorText(p.said)
 }
 
 // transportError gives an error without a response its kind.
@@ -98,8 +169,9 @@ func transportError(ctx context.Context, err error, subject string) error {
 	return errs.New(kind, subject, "%w", err)
 }
 
-// transient says whether an error may pass: one of the network, and none that a registry gave.
+// transient says whether an error may pass: one of the network, or of a token server that is overloaded.
 func transient(err error) bool {
 	var fault *fetchshim.Fault
-	return errors.As(err, &fault) && (fault.Kind == fetchshim.Network || fault.Kind == fetchshim.Timeout)
+	var busy *auth.Busy
+	return errors.As(err, &fault) && (fault.Kind == fetchshim.Network || fault.Kind == fetchshim.Timeout) || errors.As(err, &busy)
 }

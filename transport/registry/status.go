@@ -23,14 +23,29 @@ func (r *repository) failed(resp *fetchshim.Response, subject, what string) erro
 	e := errs.New(kind, subject, "%s: %s%s", what, phrase, text)
 	switch {
 	case kind == errs.RateLimited:
-		if d, ok := distspec.RetryAfter(resp.Header.Get("Retry-After"), r.c.o.Clock.Now()); ok {
-			e = errs.New(kind, subject, "%s: %s; retry after %s%s", what, phrase, d.Round(time.Second), text)
-		}
+		return r.limited(resp, e)
 	case isHTML(resp.Header.Get("Content-Type"), raw):
 		return e.Hinted("it answers HTML: is %s a registry?", r.target.Registry)
 	}
 	return e
 }
+
+// limited adds to an error what a 429 says of the quota.
+func (r *repository) limited(resp *fetchshim.Response, e *errs.Error) error {
+	if n, window, ok := distspec.ParseRateLimit(resp.Header.Get("RateLimit-Limit")); ok && window > 0 {
+		e = errs.New(e.Kind, e.Subject, "%w (the quota is %d requests in %s)", e.Err, n, window)
+	}
+	if d, ok := retryAfter(resp, r.c.o.Clock.Now()); ok {
+		return errs.New(e.Kind, e.Subject, "%w; retry after %s", e.Err, d.Round(time.Second))
+	}
+	if exhausted(resp, r.c.o.MaxWait) {
+		return e.Hinted("wait until the quota of %s comes back, log in for a larger one, or read from a mirror", r.target.Registry)
+	}
+	return e
+}
+
+// says looks for a code of the specification in what a registry said.
+func says(err error, code distspec.Code) bool { return strings.Contains(err.Error(), string(code)) }
 
 // meaning is the kind of a status and how to say it.
 func meaning(status int) (errs.Kind, string) {

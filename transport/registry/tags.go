@@ -65,7 +65,7 @@ func (w *tagWalk) page(ctx context.Context, pageURL string) ([]string, string, e
 	req := w.r.request("GET", distspec.Tags, "")
 	req.URL = pageURL
 	req.Header.Add("Accept", "application/json")
-	resp, err := w.r.c.send(ctx, w.r.target, req, w.subject())
+	resp, err := w.r.send(ctx, w.r.target, req, w.subject())
 	if err != nil {
 		return nil, "", err
 	}

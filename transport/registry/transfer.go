@@ -51,7 +51,7 @@ func (t *transfer) resume(cause error) error {
 	err := broken(t.ctx, cause, t.b.subject(), t.at)
 	for t.resumes < maxResumes && errs.Of(err) == errs.Network {
 		t.resumes++
-		if err := t.b.r.c.pause(t.ctx, t.b.subject(), err.Error(), backoff(t.resumes)); err != nil {
+		if err := t.b.r.pause(t.ctx, t.b.subject(), err.Error(), backoff(t.resumes)); err != nil {
 			return err
 		}
 		body, sized, failure := t.b.fetch(t.ctx, t.at)

@@ -23,3 +23,12 @@ type Static Credential
 
 // Credential returns s.
 func (s Static) Credential(context.Context, string) (Credential, error) { return Credential(s), nil }
+
+// Busy is the error of a token server that may answer better later (429 and 5xx).
+type Busy struct{ Err error }
+
+// Error is that of Err.
+func (b *Busy) Error() string { return b.Err.Error() }
+
+// Unwrap returns Err.
+func (b *Busy) Unwrap() error { return b.Err }

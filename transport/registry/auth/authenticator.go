@@ -63,7 +63,7 @@ func New(o Options) *Authenticator {
 // the body. Kinds: unauthorized (nothing to answer with, or refused), denied (by the token server), unsupported (a
 // scheme, or a challenge that the host hides), rate_limited, network. A Fault of the Fetcher is returned as it is.
 func (a *Authenticator) Fetch(ctx context.Context, t Target, req *fetchshim.Request) (*fetchshim.Response, error) {
-	if !sameOrigin(t.Origin, req.URL) {
+	if !SameOrigin(t.Origin, req.URL) {
 		return nil, errs.New(errs.Internal, req.URL, "is not a URL of %s", t.Origin)
 	}
 	sent, err := a.known(ctx, t)
@@ -75,7 +75,7 @@ func (a *Authenticator) Fetch(ctx context.Context, t Target, req *fetchshim.Requ
 		return resp, err
 	}
 	text := refusal(resp)
-	if resp.URL != "" && !sameOrigin(t.Origin, resp.URL) {
+	if resp.URL != "" && !SameOrigin(t.Origin, resp.URL) {
 		return nil, errs.New(errs.Unauthorized, t.Registry, "redirects to %s, which asks for a credential; none is sent there", hostOf(resp.URL))
 	}
 	value, err := a.answer(ctx, t, resp.Header.Values("WWW-Authenticate"), sent, text)
@@ -188,7 +188,8 @@ func basicHeader(user, password string) string {
 	return "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
 }
 
-func sameOrigin(origin, rawURL string) bool {
+// SameOrigin says whether two URLs have scheme, host and port in common.
+func SameOrigin(origin, rawURL string) bool {
 	a, errA := url.Parse(origin)
 	b, errB := url.Parse(rawURL)
 	return errA == nil && errB == nil && originOf(a) == originOf(b)

@@ -135,7 +135,11 @@ func tokenRefused(ans answer, host string, status int, text string) error {
 	if text != "" {
 		text = ": " + text
 	}
-	return errs.New(kind, ans.registry, "the token server %s answers %d%s", host, status, text)
+	err := errs.New(kind, ans.registry, "the token server %s answers %d%s", host, status, text)
+	if kind == errs.RateLimited || kind == errs.Network {
+		return &Busy{err}
+	}
+	return err
 }
 
 func readToken(raw []byte, now time.Time, ans answer, host string) (token, error) {

@@ -1,0 +1,136 @@
+package registry
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/opencontainers/go-digest"
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/stevedore-oci/stevedore/core/content"
+	"github.com/stevedore-oci/stevedore/core/distspec"
+	"github.com/stevedore-oci/stevedore/core/errs"
+	"github.com/stevedore-oci/stevedore/core/oci"
+	"github.com/stevedore-oci/stevedore/core/ref"
+	"github.com/stevedore-oci/stevedore/fetchshim"
+)
+
+// sink writes to a repository.
+type sink struct {
+	*repository
+
+	mu   sync.Mutex
+	held []tagged
+}
+
+// tagged is a manifest that waits for Commit.
+type tagged struct {
+	tag string
+	doc oci.Document
+}
+
+// PutBlob implements [content.Sink]: the blob is looked for, then mounted from where it is known to be, then sent.
+func (s *sink) PutBlob(ctx context.Context, b content.Blob) (content.How, error) {
+	d := b.Descriptor()
+	if err := oci.CheckDescriptor(d); err != nil {
+		return "", errs.Wrap(s.name, err)
+	}
+	found, err := s.has(ctx, d)
+	if err != nil {
+		return "", err
+	}
+	how := content.Existed
+	if !found {
+		if how, err = newUpload(s.repository, b).put(ctx); err != nil {
+			return "", err
+		}
+	}
+	s.c.known.add(s.target.Registry, s.ref.Repository, d.Digest)
+	return how, nil
+}
+
+// has looks for a blob by HEAD. One of another size is an error: what is pushed could not replace it.
+func (r *repository) has(ctx context.Context, d v1.Descriptor) (bool, error) {
+	subject := r.blobName(d.Digest)
+	resp, err := r.send(ctx, r.target, r.request("HEAD", distspec.Blob, d.Digest.String()), subject)
+	if err != nil {
+		if r.c.o.Create != nil && refused(err) { // as a repository that is not there may be
+			return false, nil
+		}
+		return false, err
+	}
+	defer resp.Body.Close()
+	switch n := length(resp); {
+	case resp.Status == 404 || resp.Status == 405: // 405: a registry that answers no HEAD
+		return false, nil
+	case resp.Status != 200:
+		return false, r.failed(resp, subject, "blob")
+	case n >= 0 && n != d.Size && !r.c.o.HidesHeaders:
+		return false, errs.New(errs.Verification, subject, "the registry has %d bytes under this digest, the descriptor says %d", n, d.Size)
+	}
+	return true, nil
+}
+
+func (r *repository) blobName(d digest.Digest) string { return r.name + "@" + d.String() }
+
+// PutManifest implements [content.Sink]; ref may also be a digest, by which the manifest is then to be found.
+func (s *sink) PutManifest(ctx context.Context, name string, doc oci.Document) error {
+	switch {
+	case name == "":
+		name = doc.Digest().String()
+	case !strings.Contains(name, ":"):
+		if !ref.ValidTag(name) {
+			return errs.New(errs.Input, s.name, "%q is not a tag", name)
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.held = append(s.held, tagged{name, doc})
+		return nil
+	}
+	if err := oci.CheckDigest(name); err != nil {
+		return errs.Wrap(s.name, err)
+	}
+	if got := digest.Digest(name).Algorithm().FromBytes(doc.Raw); got.String() != name {
+		return errs.New(errs.Verification, s.subject(name), "manifest: content has the digest %s", got)
+	}
+	return s.push(ctx, name, doc)
+}
+
+// Commit implements [content.Sink]. A manifest that was pushed is not pushed again by a second Commit.
+func (s *sink) Commit(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for len(s.held) > 0 {
+		if err := s.push(ctx, s.held[0].tag, s.held[0].doc); err != nil {
+			return err
+		}
+		s.held = s.held[1:]
+	}
+	return nil
+}
+
+// Close implements [content.Sink]; what was held is forgotten.
+func (s *sink) Close() error { return nil }
+
+// push sends one manifest (spec.md, "Pushing Manifests").
+func (s *sink) push(ctx context.Context, ident string, doc oci.Document) error {
+	subject := s.subject(ident)
+	req := s.request("PUT", distspec.Manifest, ident)
+	req.Header.Add("Content-Type", doc.MediaType)
+	req.Body = fetchshim.Bytes(doc.Raw)
+	resp, err := s.creating(ctx, func() (*fetchshim.Response, error) { return s.send(ctx, s.target, req, subject) })
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if !slices.Contains([]int{200, 201, 202, 204}, resp.Status) { // 201 by the specification
+		return s.failed(resp, subject, "manifest")
+	}
+	got := digest.Digest(resp.Header.Get("Docker-Content-Digest"))
+	if got.Validate() == nil && got != got.Algorithm().FromBytes(doc.Raw) {
+		return errs.New(errs.Verification, subject, "manifest: the registry stored it under the digest %s", got)
+	}
+	return nil
+}
