@@ -23,7 +23,7 @@ func (m *Mux) Create(ctx context.Context, r ref.Reference) (content.Sink, error)
 		if m.registry == nil {
 			return nil, m.noNetwork(r)
 		}
-		return nil, errs.New(errs.Unsupported, r.Typed, "registries cannot be written")
+		return m.registry.Sink(r), nil
 	case ref.OCI:
 		d, err := m.createDir(ctx, r)
 		if err != nil {
