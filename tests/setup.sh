@@ -40,7 +40,7 @@ js() {
 }
 
 tools() {
-	say "building crane, regctl, oras and staticcheck into .cache/bin"
+	say "building crane, regctl, oras, olareg, registry, conformance and staticcheck into .cache/bin"
 	(cd tests/tools && GOBIN="$PWD/../../.cache/bin" go install tool)
 }
 

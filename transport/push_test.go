@@ -1,0 +1,191 @@
+package transport_test
+
+import (
+	"context"
+	"testing"
+
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+	"github.com/stretchr/testify/require"
+
+	"github.com/stevedore-oci/stevedore/core/content"
+	"github.com/stevedore-oci/stevedore/core/content/contenttest"
+	"github.com/stevedore-oci/stevedore/core/errs"
+	"github.com/stevedore-oci/stevedore/core/event"
+	"github.com/stevedore-oci/stevedore/core/oci"
+	"github.com/stevedore-oci/stevedore/core/ref"
+	"github.com/stevedore-oci/stevedore/fetchshim"
+	"github.com/stevedore-oci/stevedore/fetchshim/nethttp"
+	"github.com/stevedore-oci/stevedore/transport/registry"
+)
+
+// held is a Fetcher for hosts that cannot stream a body.
+type held struct{ fetchshim.Fetcher }
+
+func (held) Upload() fetchshim.Upload { return fetchshim.UploadBlob }
+
+func parse(t testing.TB, typed string) ref.Reference {
+	t.Helper()
+	r, err := ref.Parse(typed)
+	require.NoError(t, err)
+	return r
+}
+
+// pushClients push in each of the ways there are: whole, streamed, in chunks.
+func pushClients(t *testing.T) map[string]*registry.Client {
+	f := nethttp.New(nethttp.Options{})
+	t.Cleanup(f.CloseIdle)
+	quiet := func(e event.Event) { t.Errorf("%s %s: %s", e.Kind, e.Subject, e.Message) }
+	return map[string]*registry.Client{
+		"whole":    registry.New(registry.Options{Fetcher: f, Event: quiet}),
+		"streamed": registry.New(registry.Options{Fetcher: f, Event: quiet, Chunk: 1}),
+		"chunks":   registry.New(registry.Options{Fetcher: held{f}, Event: quiet, Chunk: 64 << 10}),
+	}
+}
+
+// TestPush pushes to the registries of other projects: the shared suite, mounts, and what their owners' tools read back.
+func TestPush(t *testing.T) {
+	for name, start := range registries {
+		if !haveRegistry(t, name) {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			host := start(t)
+			for way, c := range pushClients(t) {
+				for kind, f := range map[string]contenttest.Fixture{"index": contenttest.NewIndex(), "image": contenttest.NewImage()} {
+					t.Run(way+"/"+kind, func(t *testing.T) { pushes(t, c, parse(t, host+"/"+way+"/"+kind+":v1"), f) })
+				}
+			}
+			t.Run("mount", func(t *testing.T) { mounts(t, host) })
+			t.Run("read back", func(t *testing.T) { readBack(t, host) })
+		})
+	}
+}
+
+// pushes writes an image and reads it back.
+func pushes(t *testing.T, c *registry.Client, r ref.Reference, f contenttest.Fixture) {
+	s := c.Sink(r)
+	for _, b := range append(f.Blobs, contenttest.NewContent("", nil)) {
+		_, err := s.PutBlob(t.Context(), b.Blob())
+		require.NoError(t, err)
+		how, err := s.PutBlob(t.Context(), b.Blob())
+		require.NoError(t, err)
+		require.Equal(t, content.Existed, how)
+	}
+	_, err := s.PutBlob(t.Context(), f.Tampered[0].Blob())
+	require.Equal(t, errs.Verification, errs.Of(err), "%v", err)
+	for _, doc := range f.Children {
+		require.NoError(t, s.PutManifest(t.Context(), "", doc))
+	}
+	require.NoError(t, s.PutManifest(t.Context(), "v1", f.Root))
+	src := c.Repository(r)
+	_, err = src.Manifest(t.Context(), "v1")
+	require.Equal(t, errs.NotFound, errs.Of(err), "nothing is visible before Commit: %v", err)
+	require.NoError(t, s.Commit(t.Context()))
+	require.NoError(t, s.Close())
+	doc, err := src.Manifest(t.Context(), "v1")
+	require.NoError(t, err)
+	require.Equal(t, f.Root, doc)
+	img := image{root: doc.Digest()}
+	img.add(t, src, doc)
+	require.Equal(t, len(f.Blobs), len(img.configs)+len(img.layers))
+}
+
+// mounts copies from one repository of a registry to another one.
+func mounts(t *testing.T, host string) {
+	f := contenttest.NewImage()
+	c := pushClients(t)["whole"]
+	from := parse(t, host+"/mount/from:v1")
+	s := c.Sink(from)
+	for _, b := range f.Blobs {
+		_, err := s.PutBlob(t.Context(), b.Blob())
+		require.NoError(t, err)
+	}
+	to := pushClients(t)["whole"].Sink(parse(t, host+"/mount/to:v1"))
+	for _, b := range f.Blobs {
+		how, err := to.PutBlob(t.Context(), c.Repository(from).Blob(b.Descriptor))
+		require.NoError(t, err)
+		require.Contains(t, []content.How{content.Mounted, content.Existed}, how, "the blob says where it comes from")
+	}
+	known := c.Sink(parse(t, host+"/mount/known:v1"))
+	how, err := known.PutBlob(t.Context(), f.Blobs[0].Blob())
+	require.NoError(t, err)
+	require.Contains(t, []content.How{content.Mounted, content.Existed}, how, "the client has seen it")
+}
+
+// readBack pushes the bundled image and has it read by the tools of other projects.
+func readBack(t *testing.T, host string) {
+	m := muxOf(t)
+	want := walk(t, m, "oci:"+harbor(t)+":latest")
+	c := pushClients(t)["whole"]
+	src, err := m.Open(t.Context(), parse(t, "oci:"+harbor(t)+":latest"))
+	require.NoError(t, err)
+	defer func() { require.NoError(t, src.Close()) }()
+	r := parse(t, host+"/harbor:latest")
+	sink := c.Sink(r)
+	require.NoError(t, push(t.Context(), src, sink, "latest"))
+	dir := t.TempDir()
+	require.Equal(t, want.root.String()+"\n", run(t, dir, "crane", "digest", r.Typed))
+	run(t, dir, "crane", "validate", "--fast", "--remote", r.Typed)
+	run(t, dir, "skopeo", "copy", "-q", "--all", "--preserve-digests", "--src-tls-verify=false", "docker://"+r.Typed, "oci:skopeo:latest")
+	run(t, dir, "regctl", "--host", "reg="+host+",tls=disabled", "image", "copy", r.Typed, "ocidir://regctl:latest")
+	run(t, dir, "oras", "cp", "--no-tty", "--from-plain-http", r.Typed, "--to-oci-layout", "oras:latest")
+	for _, l := range []string{"skopeo", "regctl", "oras"} {
+		require.Equal(t, want, walk(t, m, "oci:"+dir+"/"+l+":latest"), l)
+	}
+}
+
+// push copies an image without the engine.
+func push(ctx context.Context, from content.Source, to content.Sink, name string) error {
+	root, err := from.Manifest(ctx, name)
+	if err != nil {
+		return err
+	}
+	docs := []oci.Document{root}
+	if root.IsIndex() {
+		x, err := root.Index()
+		if err != nil {
+			return err
+		}
+		docs = docs[:0]
+		for _, d := range x.Manifests {
+			child, err := from.Manifest(ctx, d.Digest.String())
+			if err != nil {
+				return err
+			}
+			docs = append(docs, child)
+		}
+	}
+	for _, doc := range docs {
+		m, err := doc.Manifest()
+		if err != nil {
+			return err
+		}
+		for _, d := range append([]v1.Descriptor{m.Config}, m.Layers...) {
+			if _, err := to.PutBlob(ctx, from.Blob(d)); err != nil {
+				return err
+			}
+		}
+		if root.IsIndex() {
+			err = to.PutManifest(ctx, "", doc)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := to.PutManifest(ctx, name, root); err != nil {
+		return err
+	}
+	return to.Commit(ctx)
+}
+
+// TestPushRefused looks at what a registry that takes no pushes leads to.
+func TestPushRefused(t *testing.T) {
+	f := nethttp.New(nethttp.Options{})
+	t.Cleanup(f.CloseIdle)
+	c := registry.New(registry.Options{Fetcher: f})
+	s := c.Sink(parse(t, startOlareg(t)+"/a/b:v1"))
+	doc := contenttest.NewIndex().Root
+	err := s.PutManifest(t.Context(), "", doc)
+	require.Error(t, err, "an index without its children")
+	require.Contains(t, err.Error(), "BLOB_UNKNOWN")
+}
