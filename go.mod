@@ -4,6 +4,7 @@ go 1.26.8
 
 require (
 	github.com/docker/docker-credential-helpers v0.9.12
+	github.com/gofrs/flock v0.13.2
 	github.com/klauspost/compress v1.20.4
 	github.com/opencontainers/go-digest v1.0.0
 	github.com/opencontainers/image-spec v1.1.1

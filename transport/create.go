@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 
+	"github.com/stevedore-oci/stevedore/core/clock"
 	"github.com/stevedore-oci/stevedore/core/content"
 	"github.com/stevedore-oci/stevedore/core/errs"
 	"github.com/stevedore-oci/stevedore/core/ref"
@@ -29,7 +30,7 @@ func (m *Mux) Create(ctx context.Context, r ref.Reference) (content.Sink, error)
 		if err != nil {
 			return nil, err
 		}
-		return asSink(layout.Create(ctx, d, r.Typed))
+		return asSink(layout.Create(ctx, d, r.Typed, m.clock()))
 	case ref.OCIArchive, ref.DockerArchive, ref.Dir, ref.Static:
 		return nil, errs.New(errs.Unsupported, r.Typed, "%s: cannot be written", r.Scheme)
 	case ref.Mem:
@@ -62,6 +63,13 @@ func (m *Mux) createMem(r ref.Reference) (content.Sink, error) {
 		return nil, errs.New(errs.Unsupported, r.Typed, "what has that name in memory is only read")
 	}
 	return repository.Sink(), nil
+}
+
+func (m *Mux) clock() clock.Clock {
+	if m.o.Clock == nil {
+		return clock.System{}
+	}
+	return m.o.Clock
 }
 
 // asSink makes an interface of a concrete sink without making one of nil.

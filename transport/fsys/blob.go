@@ -34,6 +34,15 @@ func (b Blob) Open(ctx context.Context) (io.ReadCloser, error) {
 // OpenAt reads from offset (bytes) without verifying. A file whose size is not the descriptor's is refused before
 // anything is read.
 func (b Blob) OpenAt(ctx context.Context, offset int64) (io.ReadCloser, error) {
+	f, err := b.File(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return NewReader(ctx, f, offset), nil
+}
+
+// File implements [Filer].
+func (b Blob) File(ctx context.Context) (File, error) {
 	if err := oci.CheckDescriptor(b.D); err != nil {
 		return nil, err
 	}
@@ -45,7 +54,7 @@ func (b Blob) OpenAt(ctx context.Context, offset int64) (io.ReadCloser, error) {
 		_ = f.Close()
 		return nil, errs.New(errs.Verification, b.D.Digest.String(), "has %d bytes, its descriptor says %d", f.Size(), b.D.Size)
 	}
-	return NewReader(ctx, f, offset), nil
+	return f, nil
 }
 
 // ReadDocument reads a manifest or index from f, at most [oci.MaxManifest] bytes, and closes f. want is the digest that

@@ -3,7 +3,6 @@ package layout
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"errors"
 	"io"
 	"io/fs"
@@ -12,6 +11,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/stevedore-oci/stevedore/core/clock"
 	"github.com/stevedore-oci/stevedore/core/content"
 	"github.com/stevedore-oci/stevedore/core/errs"
 	"github.com/stevedore-oci/stevedore/core/oci"
@@ -30,6 +30,7 @@ const layoutFile = `{"imageLayoutVersion":"` + v1.ImageLayoutVersion + `"}`
 type Sink struct {
 	dir     fsys.WritableDir
 	subject string
+	clock   clock.Clock
 	blobs   *store.Store
 
 	mu   sync.Mutex
@@ -44,10 +45,10 @@ type put struct {
 }
 
 // Create opens a directory for writing, with the layout that is in it or to make one with the first Commit. It owns dir:
-// Close closes it, and so does an error. subject is what errors name. Kinds: input for an index.json that is broken,
+// Close closes it, and so does an error. subject is what errors name, and c how Commit waits for another one's. Kinds: input for an index.json that is broken,
 // unsupported for a layout of another version.
-func Create(ctx context.Context, dir fsys.WritableDir, subject string) (*Sink, error) {
-	s := &Sink{dir: dir, subject: subject, blobs: store.New(dir)}
+func Create(ctx context.Context, dir fsys.WritableDir, subject string, c clock.Clock) (*Sink, error) {
+	s := &Sink{dir: dir, subject: subject, clock: c, blobs: store.New(dir)}
 	_, err := s.readIndex(ctx)
 	if err == nil {
 		err = checkVersion(ctx, dir, subject)
@@ -93,7 +94,7 @@ func (p put) Open(context.Context) (io.ReadCloser, error) {
 	return io.NopCloser(bytes.NewReader(p.doc.Raw)), nil
 }
 
-// Commit changes index.json as it is then, so that what others wrote to the layout in the meantime stays. Entries and
+// Commit changes index.json as it is then, under a lock, so that what others wrote to the layout in the meantime stays. Entries and
 // fields that this copy has nothing to do with keep their bytes.
 func (s *Sink) Commit(ctx context.Context) error {
 	s.mu.Lock()
@@ -105,7 +106,12 @@ func (s *Sink) Commit(ctx context.Context) error {
 	return nil
 }
 
-func (s *Sink) commit(ctx context.Context) error {
+func (s *Sink) commit(ctx context.Context) (err error) {
+	unlock, err := fsys.Lock(ctx, s.dir, store.Temporary(v1.ImageIndexFile+".lock"), s.clock)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
 	raw, err := s.readIndex(ctx)
 	if err != nil {
 		return err
@@ -188,8 +194,13 @@ func (s *Sink) readIndex(ctx context.Context) ([]byte, error) {
 	return raw, err
 }
 
+// replace gives a file new content. The lock is held, so what has the temporary name was left by one that broke off.
 func (s *Sink) replace(ctx context.Context, name string, content []byte) error {
-	p, err := fsys.NewPending(ctx, s.dir, store.Temporary(name+"."+rand.Text()), name)
+	temp := store.Temporary(name)
+	if err := s.dir.Remove(ctx, temp); err != nil {
+		return err
+	}
+	p, err := fsys.NewPending(ctx, s.dir, temp, name)
 	if err != nil {
 		return err
 	}
@@ -202,7 +213,8 @@ func (s *Sink) replace(ctx context.Context, name string, content []byte) error {
 
 // Close lets go of the layout. What was stored and not committed stays, for the next copy to find.
 func (s *Sink) Close() error {
-	return errors.Join(s.blobs.Tidy(context.Background()), s.dir.Close())
+	s.blobs.Tidy(context.Background())
+	return s.dir.Close()
 }
 
 // CheckBlob implements [content.Checker].

@@ -13,6 +13,7 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/stretchr/testify/require"
 
+	"github.com/stevedore-oci/stevedore/core/clock"
 	"github.com/stevedore-oci/stevedore/core/content"
 	"github.com/stevedore-oci/stevedore/core/content/contenttest"
 	"github.com/stevedore-oci/stevedore/core/errs"
@@ -37,7 +38,7 @@ func TestSinkSuite(t *testing.T) {
 					w, r, path := open(t)
 					d, err := w.CreateDir(t.Context(), path)
 					require.NoError(t, err)
-					s, err := layout.Create(t.Context(), d, "oci:x")
+					s, err := layout.Create(t.Context(), d, "oci:x", clock.System{})
 					require.NoError(t, err)
 					return contenttest.SinkUnderTest{Sink: s, Source: func() (content.Source, error) {
 						d, err := r.OpenDir(t.Context(), path)
@@ -53,9 +54,9 @@ func TestSinkSuite(t *testing.T) {
 }
 
 // write puts manifests into a layout, as tag and document in turn.
-func write(t *testing.T, d fsys.WritableDir, puts ...any) {
+func writeTags(t *testing.T, d fsys.WritableDir, puts ...any) {
 	t.Helper()
-	s, err := layout.Create(t.Context(), d, "oci:x")
+	s, err := layout.Create(t.Context(), d, "oci:x", clock.System{})
 	require.NoError(t, err)
 	for i := 0; i < len(puts); i += 2 {
 		require.NoError(t, s.PutManifest(t.Context(), puts[i].(string), puts[i+1].(oci.Document)))
@@ -115,7 +116,7 @@ func TestEntries(t *testing.T) {
 				files["index.json"] = []byte(c.before)
 			}
 			m := memfs.From(files)
-			write(t, m, c.puts...)
+			writeTags(t, m, c.puts...)
 			require.Equal(t, c.after, indexOf(t, m))
 			left, err := m.List(t.Context(), ".")
 			require.NoError(t, err)
@@ -133,7 +134,7 @@ func TestOtherAlgorithms(t *testing.T) {
 	raw, err := json.Marshal(v1.Index{MediaType: v1.MediaTypeImageIndex, Manifests: []v1.Descriptor{d}})
 	require.NoError(t, err)
 	root := oci.Document{MediaType: v1.MediaTypeImageIndex, Raw: raw}
-	write(t, m, strong.String(), child, "v1", root)
+	writeTags(t, m, strong.String(), child, "v1", root)
 	s, err := layout.Open(t.Context(), m, "oci:x")
 	require.NoError(t, err)
 	require.Len(t, s.Entries(), 1)
@@ -153,7 +154,7 @@ func TestCreateRefuses(t *testing.T) {
 		"is a folder":     {map[string][]byte{"index.json/x": nil}, errs.Input},
 		"index too large": {map[string][]byte{"index.json": make([]byte, oci.MaxManifest+1)}, errs.Input},
 	} {
-		_, err := layout.Create(t.Context(), memfs.From(c.files), "oci:x")
+		_, err := layout.Create(t.Context(), memfs.From(c.files), "oci:x", clock.System{})
 		require.Equal(t, c.kind, errs.Of(err), "%s: %v", name, err)
 	}
 }
@@ -164,7 +165,7 @@ func TestTagsNeverBecomePaths(t *testing.T) {
 	for _, tag := range []string{"../x", "/etc/x", `..\x`, "a/b:c", "docker.io/library/x:1", "\x00", ".", "<&>"} {
 		d, err := osfs.Create(filepath.Join(base, "l"))
 		require.NoError(t, err)
-		write(t, d, tag, f.Root)
+		writeTags(t, d, tag, f.Root)
 		d, err = osfs.OpenRoot(filepath.Join(base, "l"))
 		require.NoError(t, err)
 		s, err := layout.Open(t.Context(), d, "oci:x")
@@ -185,7 +186,7 @@ func TestVerifyExisting(t *testing.T) {
 	bad := bytes.Clone(good.Bytes)
 	bad[0] ^= 1
 	m := memfs.From(map[string][]byte{layout.BlobPath(good.Descriptor.Digest): bad})
-	s, err := layout.Create(t.Context(), m, "oci:x")
+	s, err := layout.Create(t.Context(), m, "oci:x", clock.System{})
 	require.NoError(t, err)
 	how, err := s.PutBlob(t.Context(), good.Blob())
 	require.NoError(t, err)

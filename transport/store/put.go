@@ -8,7 +8,8 @@ import (
 	"github.com/stevedore-oci/stevedore/core/errs"
 )
 
-// Put copies b into s unless it is there with the size that its descriptor says; one of another size is replaced. What an
+// Put copies b into s unless it is there with the size that its descriptor says; one of another size is replaced. A blob
+// that is a file on the file system of s is linked. What an
 // earlier, broken attempt left is not read again where b can be opened at an offset. The error of a blob that is not what
 // its descriptor says is of kind verification, and nothing of it stays.
 func Put(ctx context.Context, s content.Store, b content.Blob) (content.How, error) {
@@ -22,6 +23,9 @@ func Put(ctx context.Context, s content.Store, b content.Blob) (content.How, err
 		return content.Existed, nil
 	case err != nil && errs.Of(err) != errs.NotFound:
 		return "", err
+	}
+	if linked, err := link(ctx, s, b); linked || err != nil {
+		return content.Linked, err
 	}
 	resumed, err := put(ctx, s, b)
 	if resumed && errs.Of(err) == errs.Verification {

@@ -28,7 +28,7 @@ const (
 )
 
 // Store is a [content.Store] on a directory. It is safe for concurrent use; a second writer of one blob waits for the
-// first. Only one process at a time may write to a directory, reading and deleting are free.
+// first. Several processes may use a directory where that is a [fsys.Locker].
 type Store struct {
 	dir fsys.WritableDir
 
@@ -145,23 +145,9 @@ func (s *Store) Sync(ctx context.Context) error {
 	return fsys.Kinded(blobDir, s.dir.Sync(ctx, blobDir))
 }
 
-// Temporary is where in the directory of a store a file may grow that is not a blob, under a name that nobody else uses.
+// Temporary is where in the directory of a store a file may grow that is not a blob. Who has a name for himself is not for the
+// store to say.
 func Temporary(name string) string { return partialDir + "/" + name }
-
-// Tidy removes the directories of partial blobs where there are none.
-func (s *Store) Tidy(ctx context.Context) error {
-	algorithms, err := s.list(ctx, partialDir)
-	if err != nil || algorithms == nil {
-		return err
-	}
-	for _, a := range algorithms {
-		if a.Dir {
-			_ = s.dir.Remove(ctx, partialDir+"/"+a.Name) // refused where it is not empty
-		}
-	}
-	_ = s.dir.Remove(ctx, partialDir)
-	return nil
-}
 
 // acquire waits until nobody else writes d.
 func (s *Store) acquire(ctx context.Context, d digest.Digest) error {

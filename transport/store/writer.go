@@ -6,6 +6,7 @@ import (
 	"hash"
 	"io"
 
+	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/stevedore-oci/stevedore/core/content"
@@ -32,7 +33,7 @@ func (s *Store) Create(ctx context.Context, d v1.Descriptor) (content.Writer, er
 }
 
 func (s *Store) create(ctx context.Context, d v1.Descriptor) (*writer, error) {
-	w := &writer{s: s, ctx: ctx, d: d, hash: d.Digest.Algorithm().Hash()}
+	w := &writer{s: s, ctx: ctx, d: d, hash: d.Digest.Algorithm().Hash(), unlock: func() error { return nil }}
 	have, err := s.Stat(ctx, d.Digest)
 	switch {
 	case err == nil && have.Size == d.Size:
@@ -41,42 +42,54 @@ func (s *Store) create(ctx context.Context, d v1.Descriptor) (*writer, error) {
 	case err != nil && errs.Of(err) != errs.NotFound:
 		return nil, err
 	}
-	name := path(partialDir, d.Digest)
-	if w.file, err = s.dir.Append(ctx, name); err != nil {
+	if w.name, w.unlock, err = s.slot(ctx, d.Digest); err != nil {
 		return nil, err
 	}
-	if w.file.Size() > d.Size { // left by somebody who believed another size
-		if err := errors.Join(w.file.Close(), s.dir.Remove(ctx, name)); err != nil {
-			return nil, err
-		}
-		if w.file, err = s.dir.Append(ctx, name); err != nil {
-			return nil, err
-		}
-	}
-	if err := w.rehash(name); err != nil {
-		return nil, errors.Join(err, w.file.Close())
+	if err := w.open(); err != nil {
+		return nil, errors.Join(err, w.unlock())
 	}
 	return w, nil
 }
 
+// open opens the partial file and hashes what is in it.
+func (w *writer) open() (err error) {
+	if w.file, err = w.s.dir.Append(w.ctx, w.name); err != nil {
+		return err
+	}
+	if w.file.Size() > w.d.Size { // left by somebody who believed another size
+		if err := errors.Join(w.file.Close(), w.s.dir.Remove(w.ctx, w.name)); err != nil {
+			return err
+		}
+		if w.file, err = w.s.dir.Append(w.ctx, w.name); err != nil {
+			return err
+		}
+	}
+	if err := w.rehash(); err != nil {
+		return errors.Join(err, w.file.Close())
+	}
+	return nil
+}
+
 // writer is the one writer of a blob.
 type writer struct {
-	s    *Store
-	ctx  context.Context // of Create, as writes have none of their own
-	d    v1.Descriptor
-	file fsys.Writer // nil where the blob is there already, or is done with
-	hash hash.Hash
-	size int64
-	err  error // why the blob was dropped
+	s      *Store
+	ctx    context.Context // of Create, as writes have none of their own
+	d      v1.Descriptor
+	name   string       // of the partial file
+	unlock func() error // lets other processes write to it
+	file   fsys.Writer  // nil where the blob is there already, or is done with
+	hash   hash.Hash
+	size   int64
+	err    error // why the blob was dropped
 
 	committed, closed bool
 }
 
-func (w *writer) rehash(name string) error {
+func (w *writer) rehash() error {
 	if w.file.Size() == 0 {
 		return nil
 	}
-	f, err := w.s.dir.Open(w.ctx, name)
+	f, err := w.s.dir.Open(w.ctx, w.name)
 	if err != nil {
 		return err
 	}
@@ -128,15 +141,14 @@ func (w *writer) Commit(ctx context.Context) error {
 }
 
 // publish makes a verified blob visible. The size is looked up once more because a second process that writes to the same
-// store, against the rules, would have added to the file.
+// store where there are no locks would have added to the file.
 func (w *writer) publish(ctx context.Context) error {
-	name := path(partialDir, w.d.Digest)
 	f := w.file
 	w.file = nil
 	if err := errors.Join(f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	whole, err := w.s.dir.Open(ctx, name)
+	whole, err := w.s.dir.Open(ctx, w.name)
 	if err != nil {
 		return err
 	}
@@ -147,13 +159,20 @@ func (w *writer) publish(ctx context.Context) error {
 	if size != w.d.Size {
 		return w.drop(ctx, errs.New(errs.Verification, w.d.Digest.String(), "was written by two processes at once"))
 	}
-	err = w.s.dir.Rename(ctx, name, path(blobDir, w.d.Digest))
-	if w.committed = err == nil; w.committed {
-		w.s.mu.Lock()
-		delete(w.s.corrupted, w.d.Digest)
-		w.s.mu.Unlock()
-	}
+	err = w.s.rename(ctx, w.name, w.d.Digest)
+	w.committed = err == nil
 	return err
+}
+
+// rename makes a verified file the blob.
+func (s *Store) rename(ctx context.Context, name string, d digest.Digest) error {
+	if err := s.dir.Rename(ctx, name, path(blobDir, d)); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.corrupted, d)
+	return nil
 }
 
 // drop removes what was written and remembers why.
@@ -163,7 +182,7 @@ func (w *writer) drop(ctx context.Context, why error) error {
 		_ = w.file.Close()
 		w.file = nil
 	}
-	if err := w.s.dir.Remove(context.WithoutCancel(ctx), path(partialDir, w.d.Digest)); err != nil {
+	if err := w.s.dir.Remove(context.WithoutCancel(ctx), w.name); err != nil {
 		w.err = errors.Join(why, err)
 	}
 	return w.err
@@ -176,10 +195,10 @@ func (w *writer) Close() error {
 	}
 	w.closed = true
 	defer w.s.release(w.d.Digest)
-	if w.file == nil {
-		return nil
+	var err error
+	if w.file != nil {
+		err = w.file.Close()
+		w.file = nil
 	}
-	f := w.file
-	w.file = nil
-	return fsys.Kinded(w.d.Digest.String(), f.Close())
+	return fsys.Kinded(w.d.Digest.String(), errors.Join(err, w.unlock()))
 }

@@ -25,10 +25,11 @@ type FS struct {
 type tree struct {
 	mu    sync.RWMutex
 	files map[string]*[]byte // content only grows, so that a reader's view stays valid
+	locks map[string]bool
 }
 
 // New returns an empty tree.
-func New() *FS { return &FS{tree: &tree{files: map[string]*[]byte{}}} }
+func New() *FS { return &FS{tree: &tree{files: map[string]*[]byte{}, locks: map[string]bool{}}} }
 
 // From returns a tree that holds files; names are slash-separated and relative. The bytes are not copied.
 func From(files map[string][]byte) *FS {

@@ -1,6 +1,7 @@
 package memfs_test
 
 import (
+	"context"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -25,6 +26,18 @@ func TestSuites(t *testing.T) {
 	t.Run("writable", func(t *testing.T) {
 		fsystest.WritableDir(t, func(*testing.T) fsys.WritableDir { return memfs.New() })
 	})
+	t.Run("writable host", func(t *testing.T) {
+		m := memfs.New()
+		fsystest.WritableHost(t, m, m, "./out/")
+	})
+	t.Run("locker", func(t *testing.T) {
+		m := memfs.New()
+		fsystest.Locker(t, func(t *testing.T) fsys.WritableDir {
+			d, err := m.CreateDir(context.Background(), "l")
+			require.NoError(t, err)
+			return d
+		})
+	})
 }
 
 func TestYielding(t *testing.T) {
@@ -42,6 +55,9 @@ func TestYielding(t *testing.T) {
 	require.Equal(t, 4, turns, "one large read is cut at 64 KiB")
 	fsystest.WritableDir(t, func(*testing.T) fsys.WritableDir { return fsys.YieldingDir(memfs.New(), func() {}) })
 	fsystest.Host(t, fsys.YieldingHost(memfs.From(bytesOf(fsystest.Files())), func() {}), "")
+	m := memfs.New()
+	fsystest.WritableHost(t, fsys.YieldingWritableHost(m, func() {}), m, "")
+	fsystest.Locker(t, func(*testing.T) fsys.WritableDir { return fsys.YieldingDir(m, func() {}) })
 }
 
 func bytesOf(in map[string]string) map[string][]byte {

@@ -107,6 +107,26 @@ func (f *FS) Remove(_ context.Context, name string) error {
 // Sync does nothing.
 func (f *FS) Sync(_ context.Context, name string) error { return fsys.CheckName("sync", name) }
 
+// TryLock implements [fsys.Locker] for all who write to the tree.
+func (f *FS) TryLock(_ context.Context, name string) (unlock func() error, ok bool, err error) {
+	if err := fsys.CheckName("lock", name); err != nil {
+		return nil, false, err
+	}
+	f.tree.mu.Lock()
+	defer f.tree.mu.Unlock()
+	full := f.prefix + name
+	if f.tree.locks[full] {
+		return nil, false, nil
+	}
+	f.tree.locks[full] = true
+	return func() error {
+		f.tree.mu.Lock()
+		defer f.tree.mu.Unlock()
+		delete(f.tree.locks, full)
+		return nil
+	}, true, nil
+}
+
 type writer struct {
 	tree *tree
 	b    *[]byte

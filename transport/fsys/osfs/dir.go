@@ -113,8 +113,7 @@ func (d *Dir) Remove(_ context.Context, name string) error {
 	return nil
 }
 
-// Sync is fsync of a directory. Platforms that have none refuse it, each with an error of its own (Windows does not open a
-// directory for it, WASI hosts say EBADF or EINVAL); what says that the disk failed is told.
+// Sync is fsync of a directory.
 func (d *Dir) Sync(_ context.Context, name string) error {
 	if err := fsys.CheckName("sync", name); err != nil {
 		return err
@@ -126,7 +125,12 @@ func (d *Dir) Sync(_ context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = f.Close() }()
+	return errors.Join(syncFile(f), f.Close())
+}
+
+// syncFile is fsync of a directory or of a file opened for reading. Platforms that have it for writers only refuse, each with
+// an error of its own (Windows says access denied, WASI hosts say EBADF or EINVAL); what says that the disk failed is told.
+func syncFile(f *os.File) error {
 	if err := f.Sync(); errors.Is(err, syscall.EIO) || errors.Is(err, syscall.ENOSPC) {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stevedore-oci/stevedore/transport/fsys"
 	"github.com/stevedore-oci/stevedore/transport/fsys/fsystest"
+	"github.com/stevedore-oci/stevedore/transport/fsys/memfs"
 	"github.com/stevedore-oci/stevedore/transport/fsys/osfs"
 )
 
@@ -32,6 +33,59 @@ func TestSuites(t *testing.T) {
 	t.Run("writable", func(t *testing.T) {
 		fsystest.WritableDir(t, func(t *testing.T) fsys.WritableDir { return create(t) })
 	})
+	t.Run("writable host", func(t *testing.T) {
+		fsystest.WritableHost(t, osfs.Host{}, osfs.Host{}, t.TempDir()+string(filepath.Separator))
+	})
+	t.Run("locker", func(t *testing.T) {
+		dir := t.TempDir()
+		fsystest.Locker(t, func(t *testing.T) fsys.WritableDir {
+			d, err := osfs.OpenRoot(dir)
+			require.NoError(t, err)
+			t.Cleanup(func() { _ = d.Close() })
+			return d
+		})
+	})
+}
+
+func TestLink(t *testing.T) {
+	from, to := t.TempDir(), create(t)
+	src, err := osfs.OpenRoot(from)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, src.Close()) }()
+	fsystest.Write(t, src, "deep/file", "content")
+	require.NoError(t, os.Symlink("file", filepath.Join(from, "deep", "link")))
+	link := func(f fsys.File, name string) bool {
+		t.Helper()
+		ok, err := to.Link(t.Context(), f, name)
+		require.NoError(t, err)
+		require.NoError(t, f.Close())
+		return ok
+	}
+	open := func(name string) fsys.File {
+		t.Helper()
+		f, err := src.Open(t.Context(), name)
+		require.NoError(t, err)
+		return f
+	}
+	require.True(t, link(open("deep/file"), "new/name"))
+	got, err := fsys.ReadFile(t.Context(), to, "new/name", 100)
+	require.NoError(t, err)
+	require.Equal(t, "content", string(got))
+
+	require.False(t, link(open("deep/link"), "other"), "the link would be linked, not the file")
+	f := open("deep/file")
+	require.NoError(t, os.Rename(filepath.Join(from, "deep", "file"), filepath.Join(from, "deep", "old")))
+	require.NoError(t, os.WriteFile(filepath.Join(from, "deep", "file"), []byte("another"), 0o600))
+	require.False(t, link(f, "other"), "the name leads to another file now")
+	m, err := memfs.From(map[string][]byte{"x": nil}).Open(t.Context(), "x")
+	require.NoError(t, err)
+	require.False(t, link(m, "other"), "there is no file to link")
+	entries, err := to.List(t.Context(), ".")
+	require.NoError(t, err)
+	require.Equal(t, []fsys.Entry{{Name: "new", Dir: true}}, entries, "nothing is left of what failed")
+	ok, err := to.Link(t.Context(), open("deep/old"), "../out")
+	require.False(t, ok)
+	require.ErrorIs(t, err, fs.ErrInvalid)
 }
 
 func TestLinksStayInside(t *testing.T) {

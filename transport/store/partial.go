@@ -1,0 +1,100 @@
+package store
+
+import (
+	"context"
+	"strconv"
+	"strings"
+
+	"github.com/opencontainers/go-digest"
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/stevedore-oci/stevedore/core/errs"
+	"github.com/stevedore-oci/stevedore/core/oci"
+	"github.com/stevedore-oci/stevedore/transport/fsys"
+)
+
+// maxSlots is how many processes may write one blob at once. Each writes to a file of its own, so that none waits for another
+// that may be stuck; the first to be done gives the blob its name, and the others do the same with the same content.
+const maxSlots = 64
+
+const lockSuffix = ".lock"
+
+// slot takes a partial file that no other process writes to, the one with what an earlier attempt left first.
+func (s *Store) slot(ctx context.Context, d digest.Digest) (name string, unlock func() error, err error) {
+	for n := range maxSlots {
+		name = path(partialDir, d)
+		if n > 0 {
+			name += "." + strconv.Itoa(n)
+		}
+		unlock, ok, err := fsys.TryLock(ctx, s.dir, name+lockSuffix)
+		if ok || err != nil {
+			return name, unlock, err
+		}
+	}
+	return "", nil, errs.New(errs.Internal, "", "is written by %d processes at once", maxSlots)
+}
+
+// Partial is what a broken attempt left of a blob.
+type Partial struct {
+	Name       string        // in the directory of the store
+	Descriptor v1.Descriptor // of the blob; the size is that of the part, in bytes
+}
+
+// Partials lists what was left, also what somebody still writes to.
+func (s *Store) Partials(ctx context.Context) ([]Partial, error) {
+	algorithms, err := s.list(ctx, partialDir)
+	if err != nil {
+		return nil, err
+	}
+	var out []Partial
+	for _, a := range algorithms {
+		if !a.Dir {
+			continue
+		}
+		files, err := s.list(ctx, partialDir+"/"+a.Name)
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range files {
+			hex, _, _ := strings.Cut(f.Name, ".")
+			d := digest.NewDigestFromEncoded(digest.Algorithm(a.Name), hex)
+			if !f.Dir && !strings.HasSuffix(f.Name, lockSuffix) && oci.CheckDigest(d.String()) == nil {
+				out = append(out, Partial{partialDir + "/" + a.Name + "/" + f.Name, v1.Descriptor{Digest: d, Size: f.Size}})
+			}
+		}
+	}
+	return out, nil
+}
+
+// Drop removes a partial blob, and says whether it did: not when somebody writes to it.
+func (s *Store) Drop(ctx context.Context, p Partial) (bool, error) {
+	unlock, ok, err := fsys.TryLock(ctx, s.dir, p.Name+lockSuffix)
+	if !ok || err != nil {
+		return false, fsys.Kinded(p.Name, err)
+	}
+	err = s.dir.Remove(ctx, p.Name)
+	if uerr := unlock(); err == nil {
+		err = uerr
+	}
+	return err == nil, fsys.Kinded(p.Name, err)
+}
+
+// Tidy drops what is left of blobs that are whole now, and the directories of partial blobs when they are empty. What it
+// cannot remove stays, and does no harm.
+func (s *Store) Tidy(ctx context.Context) {
+	left, _ := s.Partials(ctx)
+	for _, p := range left {
+		if _, err := s.Stat(ctx, p.Descriptor.Digest); err == nil {
+			_, _ = s.Drop(ctx, p)
+		}
+	}
+	algorithms, _ := s.list(ctx, partialDir)
+	for _, a := range algorithms {
+		if a.Dir {
+			_ = s.dir.Remove(ctx, partialDir+"/"+a.Name) // refused where something is in it
+		}
+	}
+	if algorithms != nil {
+		_ = s.dir.Remove(ctx, partialDir)
+	}
+}
