@@ -11,6 +11,7 @@ func verbs() []Verb {
 		DefineList("files", "List the files of an image, merged or layer by layer", Files),
 		Define("cat", "Write one file of an image", Cat),
 		Define("copy", "Copy an image, an index or an artifact from anywhere to anywhere", Copy),
+		DefineList("sync", "Keep repositories in step: copy what changed, and say what was done", Sync),
 		Define("version", "Tell which build this is and what it can do", Version),
 	}
 }

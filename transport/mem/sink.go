@@ -28,6 +28,9 @@ func (s *sink) PutBlob(ctx context.Context, b content.Blob) (content.How, error)
 }
 
 func (s *sink) PutManifest(_ context.Context, name string, doc oci.Document) error {
+	if oci.CheckDigest(name) == nil {
+		name = "" // it is found by its bytes, whatever the algorithm
+	}
 	if name != "" && !ref.ValidTag(name) {
 		return errs.New(errs.Input, name, "is not a tag")
 	}

@@ -1,0 +1,263 @@
+package core
+
+import (
+	"context"
+	"iter"
+	"sync"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/stevedore-oci/stevedore/core/errs"
+	"github.com/stevedore-oci/stevedore/core/xfer"
+)
+
+// SyncIn is the request of sync.
+type SyncIn struct {
+	Jobs           []SyncJob `json:"jobs" arg:"SPEC" help:"what is kept in step with what: on the command line a file of SRC DST lines, of these jobs as JSON, or of skopeo's YAML; - is standard input"`
+	Referrers      bool      `json:"referrers,omitempty" help:"take along what refers to each image: signatures, attestations, SBOMs"`
+	DigestTags     bool      `json:"digestTags,omitempty" help:"take along cosign's tags of each image: sha256-....sig, .att and .sbom"`
+	VerifyExisting bool      `json:"verifyExisting,omitempty" help:"copy what seems unchanged, too, and repair what is corrupted"`
+	Prune          bool      `json:"prune,omitempty" help:"delete tags of the destination that the source does not have, of those that the job selects"`
+	DryRun         bool      `json:"dryRun,omitempty" help:"say what would be done and do nothing"`
+	Shard          string    `json:"shard,omitempty" help:"i/n: only the i-th of n parts of the work, the same parts on every machine"`
+	MaxRate        int64     `json:"maxRate,omitempty" help:"bytes a second to read at most, of each image"`
+}
+
+// SyncJob keeps one destination in step with one source. With tags or digests both are repositories (or layouts), else images.
+type SyncJob struct {
+	Source      string          `json:"source"`
+	Destination string          `json:"destination"`
+	Tags        *xfer.Selection `json:"tags,omitempty" help:"which tags of the source, {} for all; absent for one image"`
+	Digests     []string        `json:"digests,omitempty" help:"images of the source by digest, besides the tags"`
+	Rename      []xfer.Rename   `json:"rename,omitempty" help:"what tags are called at the destination, the first rule that matches"`
+	Platforms   []string        `json:"platforms,omitempty" help:"as copy's"`
+}
+
+// SyncItem is what was done, or has to be done, about one image or tag.
+type SyncItem struct {
+	Source      string        `json:"source,omitempty" help:"absent where a tag of the destination is deleted"`
+	Destination string        `json:"destination"`
+	Action      string        `json:"action" enum:"copied,unchanged,deleted,failed,would copy,would delete"`
+	Digest      digest.Digest `json:"digest,omitempty"`
+	Replaced    digest.Digest `json:"replaced,omitempty" help:"what the destination had before"`
+	Manifests   int           `json:"manifests,omitempty"`
+	Stored      *xfer.Count   `json:"stored,omitempty"`
+	Existed     *xfer.Count   `json:"existed,omitempty"`
+	Mounted     *xfer.Count   `json:"mounted,omitempty"`
+	Left        []string      `json:"left,omitempty"`
+	Error       *errs.Wire    `json:"error,omitempty"`
+}
+
+// Sync brings destinations in step with sources: images that have the same digest at both ends are left alone after one
+// request to each, the others are copied. A failure does not stop the rest: its item says so, and at the end the error is of
+// kind partial, or that of the failure where nothing was done at all. A run can be repeated at any time. Kinds: input for jobs
+// that cannot be read, before anything is done.
+func Sync(ctx context.Context, env *Env, in SyncIn) iter.Seq2[SyncItem, error] {
+	return func(yield func(SyncItem, error) bool) {
+		s, err := env.newSync(in)
+		if err != nil {
+			yield(SyncItem{}, err)
+			return
+		}
+		ctx, stop := context.WithCancel(ctx)
+		defer stop()
+		items := make(chan SyncItem)
+		go func() {
+			defer close(items)
+			s.run(ctx, items)
+		}()
+		for it := range items {
+			s.count(it)
+			if !yield(it, nil) {
+				stop()
+				for range items { // let the jobs under way end
+				}
+				return
+			}
+		}
+		if err := s.verdict(ctx); err != nil {
+			yield(SyncItem{}, err)
+		}
+	}
+}
+
+// syncer is one run of sync.
+type syncer struct {
+	env   *Env
+	in    SyncIn
+	shard xfer.Shard
+	jobs  []SyncJob
+
+	done, failed int
+	first        error
+}
+
+func (e *Env) newSync(in SyncIn) (*syncer, error) {
+	if len(in.Jobs) == 0 {
+		return nil, errs.New(errs.Input, "sync", "there are no jobs")
+	}
+	shard, err := xfer.ParseShard(in.Shard)
+	if err != nil {
+		return nil, err
+	}
+	for _, j := range in.Jobs {
+		if err := e.checkJob(j, in); err != nil {
+			return nil, err
+		}
+	}
+	return &syncer{env: e, in: in, shard: shard, jobs: in.Jobs}, nil
+}
+
+// count keeps what the verdict needs. Only the goroutine that yields calls it.
+func (s *syncer) count(it SyncItem) {
+	if it.Error == nil {
+		s.done++
+		return
+	}
+	s.failed++
+	if s.first == nil {
+		s.first = &errs.Error{Kind: it.Error.Kind, Err: errs.New(it.Error.Kind, "", "%s", it.Error.Message), Hint: it.Error.Hint}
+	}
+}
+
+func (s *syncer) verdict(ctx context.Context) error {
+	switch {
+	case ctx.Err() != nil:
+		return errs.Wrap("sync", ctx.Err())
+	case s.failed == 0:
+		return nil
+	case s.done == 0 && s.failed == 1:
+		return s.first
+	}
+	return errs.New(errs.Partial, "sync", "%d of %d failed; the report says which", s.failed, s.done+s.failed).
+		Hinted("run it again: what is done is not done twice")
+}
+
+// task is one image to bring in step, or one tag to delete.
+type task struct {
+	job    SyncJob
+	source string // "" to delete
+	dest   string
+	err    error // why there is nothing to do but to say so
+}
+
+// run lists what each job is about and works on several images at once.
+func (s *syncer) run(ctx context.Context, items chan<- SyncItem) {
+	tasks := make(chan task)
+	var workers sync.WaitGroup
+	jobs := s.env.Jobs
+	if jobs <= 0 {
+		jobs = 4
+	}
+	for range jobs {
+		workers.Go(func() {
+			for t := range tasks {
+				send(ctx, items, s.do(ctx, t))
+			}
+		})
+	}
+	for _, j := range s.jobs {
+		list, err := s.expand(ctx, j)
+		if err != nil {
+			list = []task{{job: j, source: j.Source, dest: j.Destination, err: err}}
+		}
+		for _, t := range list {
+			if ctx.Err() != nil || !s.shard.Has(t.dest) {
+				continue
+			}
+			select {
+			case tasks <- t:
+			case <-ctx.Done():
+			}
+		}
+	}
+	close(tasks)
+	workers.Wait()
+}
+
+func send(ctx context.Context, items chan<- SyncItem, it SyncItem) {
+	select {
+	case items <- it:
+	case <-ctx.Done():
+		// Whoever stopped reading is past caring; a cancelled run tells what it can.
+		select {
+		case items <- it:
+		default:
+		}
+	}
+}
+
+// do brings one image in step.
+func (s *syncer) do(ctx context.Context, t task) SyncItem {
+	it := SyncItem{Source: t.source, Destination: t.dest, Action: "failed"}
+	err := t.err
+	switch {
+	case err != nil:
+	case t.source == "":
+		it, err = s.remove(ctx, t)
+	default:
+		it, err = s.copy(ctx, t)
+	}
+	if err != nil {
+		w := errs.WireOf(err)
+		it.Action, it.Error = "failed", &w
+	}
+	return it
+}
+
+func (s *syncer) copy(ctx context.Context, t task) (SyncItem, error) {
+	it := SyncItem{Source: t.source, Destination: t.dest}
+	same, before, err := s.unchanged(ctx, t)
+	if err != nil {
+		return it, err
+	}
+	if same {
+		it.Action, it.Digest = "unchanged", before
+		return it, nil
+	}
+	out, err := Copy(ctx, s.env, CopyIn{
+		Source: t.source, Destinations: []string{t.dest}, Platforms: t.job.Platforms, Referrers: s.in.Referrers, DigestTags: s.in.DigestTags,
+		VerifyExisting: s.in.VerifyExisting, DryRun: s.in.DryRun, MaxRate: s.in.MaxRate,
+	})
+	if err != nil {
+		return it, err
+	}
+	d := out.Destinations[0]
+	it.Action, it.Digest, it.Manifests, it.Left = "copied", out.Digest, d.Manifests, out.Left
+	it.Stored, it.Existed, it.Mounted = &d.Stored, &d.Existed, &d.Mounted
+	if before != out.Digest {
+		it.Replaced = before
+	}
+	if s.in.DryRun {
+		it.Action = "would copy"
+	}
+	return it, nil
+}
+
+// unchanged compares digests, by a HEAD request to each end where that is possible. What the copy would change, or has to look
+// into, is never unchanged. before is what the destination has, "" for nothing.
+func (s *syncer) unchanged(ctx context.Context, t task) (same bool, before digest.Digest, err error) {
+	there, err := Digest(ctx, s.env, DigestIn{Ref: t.dest})
+	if errs.Of(err) == errs.NotFound || errs.Of(err) == errs.Input || errs.Of(err) == errs.Unsupported {
+		return false, "", nil // nothing there yet, or nothing that can be looked at
+	}
+	if err != nil {
+		return false, "", err
+	}
+	if s.in.VerifyExisting || s.in.Referrers || s.in.DigestTags || len(t.job.Platforms) > 0 {
+		return false, there.Digest, nil
+	}
+	here, err := Digest(ctx, s.env, DigestIn{Ref: t.source})
+	return err == nil && here.Digest == there.Digest, there.Digest, err
+}
+
+// remove deletes a tag of the destination.
+func (s *syncer) remove(ctx context.Context, t task) (SyncItem, error) {
+	it := SyncItem{Destination: t.dest, Action: "would delete"}
+	if s.in.DryRun {
+		return it, nil
+	}
+	it.Action = "deleted"
+	return it, s.env.deleteTag(ctx, t.dest)
+}
+

@@ -1,0 +1,216 @@
+package core_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/stevedore-oci/stevedore/core"
+	"github.com/stevedore-oci/stevedore/core/content"
+	"github.com/stevedore-oci/stevedore/core/content/contenttest"
+	"github.com/stevedore-oci/stevedore/core/errs"
+	"github.com/stevedore-oci/stevedore/core/oci"
+	"github.com/stevedore-oci/stevedore/core/xfer"
+	"github.com/stevedore-oci/stevedore/transport"
+	"github.com/stevedore-oci/stevedore/transport/mem"
+)
+
+// mirror is an Env with two repositories in memory, mem:src with tags and mem:dst with nothing.
+func mirror(t *testing.T, tags ...string) (*core.Env, *mem.Repository, *mem.Repository) {
+	t.Helper()
+	src, dst := mem.New(), mem.New()
+	for _, tag := range tags {
+		tagImage(t, src, tag, contenttest.NewIndex())
+	}
+	mux := transport.New(transport.Options{Mem: map[string]content.Source{"src": src, "dst": dst}})
+	return &core.Env{Source: mux.Open, Sink: mux.Create}, src, dst
+}
+
+func tagImage(t *testing.T, r *mem.Repository, tag string, f contenttest.Fixture) {
+	t.Helper()
+	s := r.Sink()
+	for _, c := range f.Blobs {
+		_, err := s.PutBlob(t.Context(), c.Blob())
+		require.NoError(t, err)
+	}
+	for _, c := range f.Children {
+		require.NoError(t, s.PutManifest(t.Context(), "", c))
+	}
+	require.NoError(t, s.PutManifest(t.Context(), tag, f.Root))
+	require.NoError(t, s.Commit(t.Context()))
+}
+
+func runSync(t *testing.T, env *core.Env, in core.SyncIn) (map[string]string, error) {
+	t.Helper()
+	done := map[string]string{}
+	for it, err := range core.Sync(t.Context(), env, in) {
+		if err != nil {
+			return done, err
+		}
+		done[it.Destination] = it.Action
+	}
+	return done, nil
+}
+
+func all() *xfer.Selection { return &xfer.Selection{} }
+
+func TestSyncRepository(t *testing.T) {
+	env, src, dst := mirror(t, "1.0", "1.1", "2.0", "latest")
+	in := core.SyncIn{Jobs: []core.SyncJob{{Source: "mem:src", Destination: "mem:dst", Tags: &xfer.Selection{Semver: ">=1.1"}}}}
+	in.DryRun = true
+	done, err := runSync(t, env, in)
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{"mem:dst:1.1": "would copy", "mem:dst:2.0": "would copy"}, done)
+	require.Empty(t, tagsOf(t, dst))
+
+	in.DryRun = false
+	done, err = runSync(t, env, in)
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{"mem:dst:1.1": "copied", "mem:dst:2.0": "copied"}, done)
+	require.Equal(t, []string{"1.1", "2.0"}, tagsOf(t, dst))
+
+	tagImage(t, src, "2.0", contenttest.NewImage())
+	done, err = runSync(t, env, in)
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{"mem:dst:1.1": "unchanged", "mem:dst:2.0": "copied"}, done)
+}
+
+func tagsOf(t *testing.T, r *mem.Repository) []string {
+	t.Helper()
+	var out []string
+	for tag, err := range r.Tags(t.Context(), "") {
+		require.NoError(t, err)
+		out = append(out, tag)
+	}
+	slices.Sort(out)
+	return out
+}
+
+func TestSyncRenameAndDigests(t *testing.T) {
+	env, _, dst := mirror(t, "v1.0", "v1.1", "edge", "sha256-"+fmt.Sprintf("%064d", 1)+".sig")
+	d := contenttest.NewIndex().Root.Digest().String()
+	done, err := runSync(t, env, core.SyncIn{Jobs: []core.SyncJob{{
+		Source: "mem:src", Destination: "mem:dst", Tags: all(), Digests: []string{d},
+		Rename: []xfer.Rename{{Match: `v(\d+\.\d+)`, Replace: "$1-mirror"}},
+	}}})
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{"mem:dst:1.0-mirror": "copied", "mem:dst:1.1-mirror": "copied", "mem:dst:edge": "copied", "mem:dst@" + d: "copied"}, ends(done))
+	require.Equal(t, []string{"1.0-mirror", "1.1-mirror", "edge"}, tagsOf(t, dst))
+	_, err = runSync(t, env, core.SyncIn{Jobs: []core.SyncJob{{
+		Source: "mem:src", Destination: "mem:dst", Tags: all(), Rename: []xfer.Rename{{Match: `v.*`, Replace: "same"}},
+	}}})
+	require.Equal(t, errs.Input, errs.Of(err))
+	require.ErrorContains(t, err, "both v1.0 and v1.1 would be called same")
+}
+
+// ends counts what was found to be there by another task of the same run as copied.
+func ends(done map[string]string) map[string]string {
+	for k, v := range done {
+		if v == "unchanged" {
+			done[k] = "copied"
+		}
+	}
+	return done
+}
+
+// TestSyncKeepsGoing finishes what it can and ends with kind partial.
+func TestSyncKeepsGoing(t *testing.T) {
+	env, src, dst := mirror(t, "a", "b")
+	broken := contenttest.NewImage()
+	broken.Root = oci.Document{MediaType: broken.Root.MediaType, Raw: []byte(`{"schemaVersion":2,"config":{"digest":"sha256:` + fmt.Sprintf("%064d", 0) + `","size":3}}`)}
+	tagImage(t, src, "broken", broken)
+	done, err := runSync(t, env, core.SyncIn{Jobs: []core.SyncJob{{Source: "mem:src", Destination: "mem:dst", Tags: all()}, {Source: "mem:nowhere:x", Destination: "mem:dst:x"}}})
+	require.Equal(t, errs.Partial, errs.Of(err), "%v", err)
+	require.Equal(t, map[string]string{"mem:dst:a": "copied", "mem:dst:b": "copied", "mem:dst:broken": "failed", "mem:dst:x": "failed"}, ends(done))
+	require.Equal(t, []string{"a", "b"}, tagsOf(t, dst))
+}
+
+func TestSyncPrune(t *testing.T) {
+	env, _, dst := mirror(t, "1.0", "1.1")
+	for _, tag := range []string{"0.9", "mine"} {
+		tagImage(t, dst, tag, contenttest.NewImage())
+	}
+	job := core.SyncJob{Source: "mem:src", Destination: "mem:dst", Tags: &xfer.Selection{Include: []string{"[0-9]*"}, Newest: 1}}
+	done, err := runSync(t, env, core.SyncIn{Jobs: []core.SyncJob{job}, Prune: true, DryRun: true})
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{"mem:dst:1.1": "would copy", "mem:dst:0.9": "would delete"}, done)
+
+	done, err = runSync(t, env, core.SyncIn{Jobs: []core.SyncJob{job}, Prune: true})
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{"mem:dst:1.1": "copied", "mem:dst:0.9": "deleted"}, done)
+	require.Equal(t, []string{"1.1", "mine"}, tagsOf(t, dst), "what the job does not select stays")
+
+	none := job
+	none.Tags = &xfer.Selection{Include: []string{"x*", "mine", "0.9"}}
+	done, err = runSync(t, env, core.SyncIn{Jobs: []core.SyncJob{none}, Prune: true, DryRun: true})
+	require.NoError(t, err)
+	require.Empty(t, done, "an empty list empties nothing")
+
+	job.Rename = []xfer.Rename{{Match: "x", Replace: "y"}}
+	_, err = runSync(t, env, core.SyncIn{Jobs: []core.SyncJob{job}, Prune: true})
+	require.Equal(t, errs.Input, errs.Of(err))
+}
+
+// TestSyncShards cuts the work into parts that together are all of it, each image in one part.
+func TestSyncShards(t *testing.T) {
+	var tags []string
+	for i := range 30 {
+		tags = append(tags, fmt.Sprint("t", i))
+	}
+	env, _, _ := mirror(t, tags...)
+	seen := map[string]int{}
+	for i := range 3 {
+		done, err := runSync(t, env, core.SyncIn{Jobs: []core.SyncJob{{Source: "mem:src", Destination: "mem:dst", Tags: all()}}, DryRun: true, Shard: fmt.Sprintf("%d/3", i+1)})
+		require.NoError(t, err)
+		require.NotEmpty(t, done)
+		for d := range done {
+			seen[d]++
+		}
+	}
+	require.Len(t, seen, 30)
+	for d, n := range seen {
+		require.Equal(t, 1, n, d)
+	}
+}
+
+func TestSyncInput(t *testing.T) {
+	env, _, _ := mirror(t, "1.0")
+	for name, in := range map[string]core.SyncIn{
+		"no jobs":          {},
+		"shard":            {Jobs: []core.SyncJob{{Source: "mem:src:1.0", Destination: "mem:dst:1.0"}}, Shard: "3/2"},
+		"reference":        {Jobs: []core.SyncJob{{Source: "UPPER", Destination: "mem:dst"}}},
+		"tags of an image": {Jobs: []core.SyncJob{{Source: "mem:src:1.0", Destination: "mem:dst", Tags: all()}}},
+		"glob":             {Jobs: []core.SyncJob{{Source: "mem:src", Destination: "mem:dst", Tags: &xfer.Selection{Include: []string{"["}}}}},
+		"regex":            {Jobs: []core.SyncJob{{Source: "mem:src", Destination: "mem:dst", Tags: &xfer.Selection{Match: "("}}}},
+		"semver":           {Jobs: []core.SyncJob{{Source: "mem:src", Destination: "mem:dst", Tags: &xfer.Selection{Semver: "!!"}}}},
+		"digest":           {Jobs: []core.SyncJob{{Source: "mem:src", Destination: "mem:dst", Digests: []string{"sha256:x"}}}},
+		"platform":         {Jobs: []core.SyncJob{{Source: "mem:src:1.0", Destination: "mem:dst:1", Platforms: []string{"linux"}}}},
+		"a dir has no tag": {Jobs: []core.SyncJob{{Source: "mem:src", Destination: "dir:x", Tags: all()}}},
+	} {
+		_, err := runSync(t, env, in)
+		require.Equal(t, errs.Input, errs.Of(err), "%s: %v", name, err)
+	}
+}
+
+func TestSyncStops(t *testing.T) {
+	var tags []string
+	for i := range 50 {
+		tags = append(tags, fmt.Sprint("t", i))
+	}
+	env, _, _ := mirror(t, tags...)
+	ctx, stop := context.WithCancel(t.Context())
+	n := 0
+	for _, err := range core.Sync(ctx, env, core.SyncIn{Jobs: []core.SyncJob{{Source: "mem:src", Destination: "mem:dst", Tags: all()}}}) {
+		if err != nil {
+			require.Equal(t, errs.Cancelled, errs.Of(err))
+			break
+		}
+		if n++; n == 3 {
+			stop()
+		}
+	}
+	require.Less(t, n, 50)
+}
