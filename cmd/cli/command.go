@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -21,12 +23,13 @@ var examples = map[string]string{
 	"files":   "  stevedore files alpine:3.20\n  stevedore files --long alpine '/etc/**' '*.so'\n  stevedore files --layer 0 docker-archive:saved.tar",
 	"cat":     "  stevedore cat alpine /etc/os-release\n  stevedore cat --output sh alpine /bin/sh",
 	"copy":    "  stevedore copy alpine:3.20 registry.example/mirror/alpine:3.20\n  stevedore copy --platform linux/amd64 --platform linux/arm64 alpine oci:./alpine:3.20\n  stevedore copy oci:./app:v1 docker://ghcr.io/org/app:v1 docker://ghcr.io/org/app:latest",
+	"sync":    "  stevedore sync jobs.txt\n  stevedore sync --dry-run --shard 1/4 jobs.json\n  stevedore sync --to registry.example/mirror skopeo.yaml\n  echo 'alpine:3.20 registry.example/alpine:3.20' | stevedore sync -",
 	"version": "  stevedore version --json",
 }
 
 // command makes the subcommand of a verb.
 func command(sh *Shell, g *Global, v core.Verb) *cobra.Command {
-	var long bool
+	r := &run{sh: sh, g: g, v: v}
 	cmd := &cobra.Command{
 		Use: Usage(v), Short: v.Summary, Example: examples[v.Name], DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -34,13 +37,15 @@ func command(sh *Shell, g *Global, v core.Verb) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			r := &run{sh: sh, g: g, v: v, long: long}
 			return r.do(cmd.Context(), req)
 		},
 	}
 	addFlags(cmd, Fields(v.In))
-	if v.Name == "files" {
-		cmd.Flags().BoolVarP(&long, "long", "l", false, "type, mode, owner, size, time, layer and link of each path")
+	switch v.Name {
+	case "files":
+		cmd.Flags().BoolVarP(&r.long, "long", "l", false, "type, mode, owner, size, time, layer and link of each path")
+	case "sync":
+		cmd.Flags().StringVar(&r.to, "to", "", "where images go whose file names no destination, as skopeo's do not")
 	}
 	return cmd
 }
@@ -51,11 +56,12 @@ type run struct {
 	g     *Global
 	v     core.Verb
 	long  bool
+	to    string // of sync
 	bytes bool // content went to standard output, where no document may follow it
 	items int
 }
 
-func (r *run) do(ctx context.Context, req []byte) error {
+func (r *run) do(ctx context.Context, req map[string]any) error {
 	if err := check(r.g); err != nil {
 		return err
 	}
@@ -69,10 +75,19 @@ func (r *run) do(ctx context.Context, req []byte) error {
 	env.Output = r.output
 	env.Event = events
 	env.Jobs = r.g.Jobs
+	if name, ok := req["jobs"].(string); ok {
+		if req["jobs"], err = spec(ctx, env, name, r.to); err != nil {
+			return err
+		}
+	}
+	in, err := json.Marshal(req)
+	if err != nil {
+		return err
+	}
 	p := newPrinter(r.sh, r.long)
-	out, err := r.v.Call(ctx, env, req, func(b []byte) error { return r.item(p, b) })
-	if err == nil {
-		err = r.result(p, out)
+	out, err := r.v.Call(ctx, env, in, func(b []byte) error { return r.item(p, b) })
+	if err == nil || errs.Of(err) == errs.Partial { // a report of which some items failed is a whole one
+		err = errors.Join(err, r.result(p, out))
 	}
 	if ferr := p.Flush(); err == nil {
 		err = ferr
@@ -83,8 +98,13 @@ func (r *run) do(ctx context.Context, req []byte) error {
 func (r *run) events() (show func(event.Event), stop func()) {
 	switch {
 	case r.g.Events == "json":
+		var mu sync.Mutex
 		enc := json.NewEncoder(r.sh.Stderr)
-		return func(e event.Event) { _ = enc.Encode(e) }, func() {}
+		return func(e event.Event) {
+			mu.Lock()
+			defer mu.Unlock()
+			_ = enc.Encode(e)
+		}, func() {}
 	case r.g.Quiet:
 		return func(event.Event) {}, func() {}
 	}
@@ -92,7 +112,10 @@ func (r *run) events() (show func(event.Event), stop func()) {
 	if r.sh.Progress != nil && !r.g.JSON && !r.g.JSONL {
 		progress, stop = r.sh.Progress()
 	}
+	var mu sync.Mutex
 	return func(e event.Event) {
+		mu.Lock()
+		defer mu.Unlock()
 		if e.Kind == event.Warning || e.Kind == event.Retry {
 			fmt.Fprintf(r.sh.Stderr, "%s: %s: %s\n", e.Kind, plain(e.Subject), plain(e.Message))
 			return

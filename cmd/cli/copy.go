@@ -52,3 +52,36 @@ func plural(n int, what string) string {
 	}
 	return fmt.Sprintf("%d %ss", n, what)
 }
+
+// synced prints a line for one image of a sync, at once, since the next one may take long.
+func (p *printer) synced(it core.SyncItem) error {
+	name := plain(it.Destination)
+	if it.Source != "" {
+		name = plain(it.Source) + p.dim(" -> ") + name
+	}
+	fmt.Fprintf(p.w, "%s %s", p.action(it.Action), name)
+	switch {
+	case it.Error != nil:
+		fmt.Fprintf(p.w, "\n             %s", plain(it.Error.Message))
+	case it.Stored != nil:
+		d := core.Copied{Manifests: it.Manifests, Stored: *it.Stored, Existed: *it.Existed, Mounted: *it.Mounted}
+		fmt.Fprintf(p.w, "  %s", p.dim(strings.Join(counts(d), ", ")))
+	}
+	for _, l := range it.Left {
+		fmt.Fprintf(p.w, "\n             left behind: %s", plain(l))
+	}
+	fmt.Fprintln(p.w)
+	return p.Flush()
+}
+
+// action colours what changed; it pads before it paints, since escapes have no width.
+func (p *printer) action(a string) string {
+	padded := fmt.Sprintf("%-12s", a)
+	switch a {
+	case "failed":
+		return p.paint("31", padded)
+	case "unchanged":
+		return p.dim(padded)
+	}
+	return p.bold(padded)
+}

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"cmp"
-	"encoding/json"
 	"reflect"
 	"strconv"
 	"strings"
@@ -96,8 +95,8 @@ func kind(t reflect.Type) reflect.Kind {
 	return t.Kind()
 }
 
-// request makes the JSON of a request from arguments and the flags that were given.
-func request(cmd *cobra.Command, v core.Verb, args []string) ([]byte, error) {
+// request makes a request from arguments and the flags that were given.
+func request(cmd *cobra.Command, v core.Verb, args []string) (map[string]any, error) {
 	req := map[string]any{}
 	fields := Fields(v.In)
 	left := args
@@ -124,7 +123,7 @@ func request(cmd *cobra.Command, v core.Verb, args []string) ([]byte, error) {
 	if len(left) > 0 {
 		return nil, errs.New(errs.Input, left[0], "is one argument too many").Hinted("usage: stevedore %s", Usage(v))
 	}
-	return json.Marshal(req)
+	return req, nil
 }
 
 func flagValue(cmd *cobra.Command, f Field) (any, error) {

@@ -99,6 +99,13 @@ func when(stamp string) string {
 
 // item prints one item of a list.
 func (p *printer) item(v core.Verb, b []byte) error {
+	if v.Name == "sync" {
+		it, err := decodeInto[core.SyncItem](b)
+		if err != nil {
+			return err
+		}
+		return p.synced(it)
+	}
 	if v.Name != "files" {
 		var s string
 		if err := json.Unmarshal(b, &s); err != nil {

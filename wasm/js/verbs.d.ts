@@ -265,6 +265,80 @@ export interface Count {
   bytes: number;
 }
 
+export interface SyncIn {
+  /** what is kept in step with what: on the command line a file of SRC DST lines, of these jobs as JSON, or of skopeo's YAML; - is standard input */
+  jobs: SyncJob[];
+  /** take along what refers to each image: signatures, attestations, SBOMs */
+  referrers?: boolean;
+  /** take along cosign's tags of each image: sha256-....sig, .att and .sbom */
+  digestTags?: boolean;
+  /** copy what seems unchanged, too, and repair what is corrupted */
+  verifyExisting?: boolean;
+  /** delete tags of the destination that the source does not have, of those that the job selects */
+  prune?: boolean;
+  /** say what would be done and do nothing */
+  dryRun?: boolean;
+  /** i/n: only the i-th of n parts of the work, the same parts on every machine */
+  shard?: string;
+  /** bytes a second to read at most, of each image */
+  maxRate?: number;
+}
+
+export interface SyncItem {
+  /** absent where a tag of the destination is deleted */
+  source?: string;
+  destination: string;
+  action: 'copied' | 'unchanged' | 'deleted' | 'failed' | 'would copy' | 'would delete';
+  digest?: string;
+  /** what the destination had before */
+  replaced?: string;
+  manifests?: number;
+  stored?: Count;
+  existed?: Count;
+  mounted?: Count;
+  left?: string[];
+  error?: Wire;
+}
+
+export interface SyncJob {
+  source: string;
+  destination: string;
+  /** which tags of the source, {} for all; absent for one image */
+  tags?: Selection;
+  /** images of the source by digest, besides the tags */
+  digests?: string[];
+  /** what tags are called at the destination, the first rule that matches */
+  rename?: Rename[];
+  /** as copy's */
+  platforms?: string[];
+}
+
+export interface Selection {
+  /** globs, of which one has to match */
+  include?: string[];
+  /** globs, of which none may match */
+  exclude?: string[];
+  /** regular expression that has to match the whole tag */
+  match?: string;
+  /** range of versions, as >=1.2 <2 or ~1.4; tags that are no version are left out, and pre-releases unless the range names one */
+  semver?: string;
+  /** only so many of the highest versions, tags that are no version coming last */
+  newest?: number;
+}
+
+export interface Rename {
+  /** regular expression that has to match the whole tag */
+  match: string;
+  /** the new tag, $1 being the first group */
+  replace: string;
+}
+
+export interface Wire {
+  kind: string;
+  message: string;
+  hint?: string;
+}
+
 export interface VersionIn {
 }
 
@@ -288,6 +362,8 @@ export interface Verbs<Options = CallOptions> {
   cat(request: CatIn, options?: Options): Call<CatOut & { bytes?: Uint8Array }>;
   /** Copy an image, an index or an artifact from anywhere to anywhere. */
   copy(request: CopyIn, options?: Options): Call<CopyOut>;
+  /** Keep repositories in step: copy what changed, and say what was done. */
+  sync(request: SyncIn, options?: Options): ListCall<SyncItem>;
   /** Tell which build this is and what it can do. */
   version(request?: VersionIn, options?: Options): Call<VersionOut>;
 }
