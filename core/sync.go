@@ -260,4 +260,3 @@ func (s *syncer) remove(ctx context.Context, t task) (SyncItem, error) {
 	it.Action = "deleted"
 	return it, s.env.deleteTag(ctx, t.dest)
 }
-

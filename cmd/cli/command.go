@@ -57,7 +57,7 @@ type run struct {
 	v     core.Verb
 	long  bool
 	to    string // of sync
-	bytes bool // content went to standard output, where no document may follow it
+	bytes bool   // content went to standard output, where no document may follow it
 	items int
 }
 

@@ -15,7 +15,9 @@ import (
 
 func readSpec(t *testing.T, text, to string) ([]core.SyncJob, error) {
 	t.Helper()
-	env := &core.Env{File: func(context.Context, string) (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(text)), nil }}
+	env := &core.Env{File: func(context.Context, string) (io.ReadCloser, error) {
+		return io.NopCloser(strings.NewReader(text)), nil
+	}}
 	return spec(t.Context(), env, "jobs", to)
 }
 
