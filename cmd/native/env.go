@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"os"
@@ -62,11 +63,20 @@ func environment(_ context.Context, g cli.Global, events func(event.Event)) (*co
 }
 
 func newFetcher(g cli.Global) (*nethttp.Fetcher, error) {
-	tls := nethttp.TLS{SkipVerify: g.Insecure}
+	conf, err := tlsConfig(g)
+	if err != nil {
+		return nil, err
+	}
+	return nethttp.New(nethttp.Options{TLS: conf}), nil
+}
+
+// tlsConfig reads the files that the options name; nil where there is nothing to say.
+func tlsConfig(g cli.Global) (*tls.Config, error) {
+	t := nethttp.TLS{SkipVerify: g.Insecure}
 	for _, f := range []struct {
 		name string
 		to   *[]byte
-	}{{g.CAFile, &tls.CA}, {g.CertFile, &tls.Cert}, {g.KeyFile, &tls.Key}} {
+	}{{g.CAFile, &t.CA}, {g.CertFile, &t.Cert}, {g.KeyFile, &t.Key}} {
 		if f.name == "" {
 			continue
 		}
@@ -76,11 +86,11 @@ func newFetcher(g cli.Global) (*nethttp.Fetcher, error) {
 		}
 		*f.to = b
 	}
-	conf, err := tls.Config()
+	conf, err := t.Config()
 	if err != nil {
 		return nil, errs.New(errs.Input, "TLS", "%w", err)
 	}
-	return nethttp.New(nethttp.Options{TLS: conf}), nil
+	return conf, nil
 }
 
 // keychain is what --creds or --authfile say, else the user's files and helpers.

@@ -35,7 +35,9 @@ func run() int {
 		Stdout: out, Stderr: os.Stderr,
 		Terminal: terminal, Color: os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb",
 		Env: environment, Create: create, Registries: true,
-		Commands: func(g *cli.Global) []*cobra.Command { return []*cobra.Command{serveCommand(g, out)} },
+		Commands: func(g *cli.Global) []*cobra.Command {
+			return []*cobra.Command{serveCommand(g, out), webCommand(g, out)}
+		},
 	}
 	if term.IsTerminal(int(os.Stderr.Fd())) {
 		sh.Progress = newProgress

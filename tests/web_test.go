@@ -1,0 +1,103 @@
+package tests
+
+import (
+	"bufio"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/stevedore-oci/stevedore/fetchshim/nethttp"
+	"github.com/stevedore-oci/stevedore/transport/fsys/osfs"
+	"github.com/stevedore-oci/stevedore/transport/layout"
+	"github.com/stevedore-oci/stevedore/transport/registry/serve"
+)
+
+// startWeb runs stevedore web and returns the page's address and the relay's token.
+func startWeb(t *testing.T, flags ...string) (base, token string) {
+	t.Helper()
+	cmd := exec.Command(artifact(t, "stevedore"), append([]string{"web", "--json", "--listen", "127.0.0.1:0"}, flags...)...)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() {
+		require.NoError(t, cmd.Process.Signal(os.Interrupt))
+		require.NoError(t, cmd.Wait(), "an interrupt is how it ends")
+	})
+	line, err := bufio.NewReader(out).ReadString('\n')
+	require.NoError(t, err)
+	var said struct{ URL string }
+	require.NoError(t, json.Unmarshal([]byte(line), &said))
+	base, token, ok := strings.Cut(said.URL, "/#relay=")
+	require.True(t, ok, said.URL)
+	return base, token
+}
+
+// plainRegistry serves the bundled image on the loopback and returns host:port.
+func plainRegistry(t *testing.T) string {
+	t.Helper()
+	dir, err := osfs.Host{}.OpenDir(t.Context(), absolute(t, harbor))
+	require.NoError(t, err)
+	src, err := layout.Open(t.Context(), dir, "")
+	require.NoError(t, err)
+	s := httptest.NewServer(nethttp.Handler(serve.New(serve.Options{Source: src})))
+	t.Cleanup(s.Close)
+	return s.Listener.Addr().String()
+}
+
+// TestWeb: the command serves the page, and a relay that reaches what was named and refuses the rest.
+func TestWeb(t *testing.T) {
+	registry, other := plainRegistry(t), plainRegistry(t)
+	base, token := startWeb(t, "--allow-registry", registry)
+	get := func(path string, header ...string) (*http.Response, string) {
+		req, err := http.NewRequest("GET", base+path, nil)
+		require.NoError(t, err)
+		for _, line := range header {
+			name, value, _ := strings.Cut(line, ": ")
+			req.Header.Set(name, value)
+			if name == "Host" {
+				req.Host = value
+			}
+		}
+		res, err := http.DefaultClient.Do(req)
+		require.NoError(t, err)
+		defer res.Body.Close()
+		b, err := io.ReadAll(res.Body)
+		require.NoError(t, err)
+		return res, string(b)
+	}
+	res, body := get("/")
+	require.Equal(t, 200, res.StatusCode)
+	require.Contains(t, body, "Stevedore")
+	require.Contains(t, res.Header.Get("Content-Security-Policy"), "http://"+registry)
+	require.NotContains(t, body, token)
+	res, _ = get("/", "Host: evil.example")
+	require.Equal(t, 421, res.StatusCode)
+
+	page := []string{"Sec-Fetch-Site: same-origin", "X-Stevedore-Relay: " + token}
+	at := func(host string) string { return "/relay/http/" + host + "/v2/any/name/manifests/latest" }
+	want, err := http.Get("http://" + registry + "/v2/any/name/manifests/latest")
+	require.NoError(t, err)
+	defer want.Body.Close()
+	raw, err := io.ReadAll(want.Body)
+	require.NoError(t, err)
+	res, body = get(at(registry), page...)
+	require.Equal(t, want.StatusCode, res.StatusCode)
+	require.Equal(t, string(raw), body)
+	require.Equal(t, want.Header.Get("Docker-Content-Digest"), res.Header.Get("Docker-Content-Digest"))
+
+	res, body = get(at(other), page...)
+	require.Equal(t, 403, res.StatusCode, "nobody named it")
+	require.Contains(t, body, "--allow-registry")
+	res, _ = get(at(registry), page[0])
+	require.Equal(t, 403, res.StatusCode, "without the token")
+	res, _ = get(at(registry), "Sec-Fetch-Site: cross-site", page[1])
+	require.Equal(t, 403, res.StatusCode, "of another site's page")
+}
