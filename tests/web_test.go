@@ -45,7 +45,7 @@ func plainRegistry(t *testing.T) string {
 	t.Helper()
 	dir, err := osfs.Host{}.OpenDir(t.Context(), absolute(t, harbor))
 	require.NoError(t, err)
-	src, err := layout.Open(t.Context(), dir, "")
+	src, err := layout.Open(t.Context(), dir, "oci:harbor")
 	require.NoError(t, err)
 	s := httptest.NewServer(nethttp.Handler(serve.New(serve.Options{Source: src})))
 	t.Cleanup(s.Close)
