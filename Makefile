@@ -6,18 +6,22 @@ STEVEDORE_IMAGES ?= $(HOME)/.cache/stevedore-images
 IMAGE_SCRIPTS ?= ../shared/images
 export STEVEDORE_IMAGES
 
-.PHONY: help run build wasm test check soak bench fuzz images gen clean
+.PHONY: help run build web wasm test check soak bench fuzz images gen clean
 
 help: ## This text
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
 
-run: build wasm ## Build everything and inspect the bundled image natively, under WASI, in Node and at the edge
+run: build web ## Build everything and inspect the bundled image natively, under WASI, in Node and at the edge
 	@tests/setup.sh run
 	@tests/run.sh
 
 build: ## The native binary: bin/stevedore
 	@tests/setup.sh build
 	CGO_ENABLED=0 go build $(GOFLAGS_SMALL) -o bin/stevedore ./cmd/native
+
+web: wasm ## The inspector page, a plain folder for any web server: web/dist
+	@tests/setup.sh web
+	cd web && npm run --silent check && npm run --silent build
 
 wasm: ## The modules: bin/stevedore.wasm, bin/stevedore-cli.wasm, bin/stevedore-js.wasm
 	@tests/setup.sh build
@@ -26,11 +30,11 @@ wasm: ## The modules: bin/stevedore.wasm, bin/stevedore-cli.wasm, bin/stevedore-
 	GOOS=js GOARCH=wasm go build $(GOFLAGS_SMALL) -o bin/stevedore-js.wasm ./wasm/browser
 	cp "$$(go env GOROOT)/lib/wasm/wasm_exec.js" bin/wasm_exec.js
 
-test: build wasm ## The whole suite, every front end and browser included
+test: build web ## The whole suite, every front end and browser included
 	@tests/setup.sh test
 	PATH="$$PWD/.cache/bin:$$PATH" go test -timeout 30m ./...
 
-check: wasm ## Format, vet, staticcheck, cross-builds, import rules, sizes, generated files, clean tree
+check: web ## Format, vet, staticcheck, cross-builds, import rules, sizes, generated files, clean tree
 	@tests/setup.sh test
 	@tests/check.sh
 
@@ -53,4 +57,4 @@ gen: ## The verb reference and the TypeScript declarations
 	go run ./cmd/docgen
 
 clean: ## Remove what was built
-	rm -rf bin
+	rm -rf bin web/dist web/build

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Installs what a target needs and is missing, and says so; a second call finds everything there and says nothing.
-# usage: setup.sh build|run|test|soak
+# usage: setup.sh build|web|run|test|soak
 set -euo pipefail
 cd "$(dirname "$0")/.."
-want=${1:?usage: setup.sh build|run|test|soak}
+want=${1:?usage: setup.sh build|web|run|test|soak}
 mkdir -p .cache/bin .cache/stamps
 
 say() { printf 'setup: %s\n' "$*" >&2; }
@@ -39,6 +39,12 @@ js() {
 	(cd tests/js && npm ci --silent --no-progress 2>&1 | { grep -v 'npm warn' || true; }) >&2
 }
 
+page() {
+	need npm "install Node.js 20 or later"
+	say "installing the packages that build the page"
+	(cd web && npm ci --silent --no-progress 2>&1 | { grep -v 'npm warn' || true; }) >&2
+}
+
 tools() {
 	say "building crane, regctl, oras, olareg, registry, conformance and staticcheck into .cache/bin"
 	(cd tests/tools && GOBIN="$PWD/../../.cache/bin" go install tool)
@@ -47,6 +53,9 @@ tools() {
 need go "install Go 1.26 or later"
 case $want in build) exit ;; esac
 need node "install Node.js 20 or later"
+[ -d web/node_modules ] || rm -f .cache/stamps/page
+once page web/package-lock.json page
+case $want in web) exit ;; esac
 [ -d tests/js/node_modules ] || rm -f .cache/stamps/js
 once js tests/js/package-lock.json js
 case $want in run) exit ;; esac

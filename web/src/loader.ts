@@ -1,0 +1,146 @@
+// Whatever a person brings (a file, a folder, a name, the example) becomes a Subject here: one way in for all of them.
+
+import exampleUrl from '../build/harbor.tar?url'
+import { fail } from './problem.js'
+import { compressionOf, namesIn } from './sniff.js'
+
+export interface Subject {
+  kind: 'registry' | 'file' | 'folder' | 'example'
+  /** what a person calls it */
+  title: string
+  /** scheme and place, to which a tag is added: "oci-archive:harbor.tar" */
+  base: string
+  /** the tag or digest that was named, with its separator */
+  suffix: string
+  inputs?: Record<string, Blob>
+}
+
+export type Inputs = Record<string, Blob>
+
+/** A name that does not mean anything else inside a reference. */
+const plainName = (name: string) => name.replace(/[:@\\/\0]/g, '_') || 'image'
+
+export function fromReference(typed: string): Subject {
+  const text = typed.trim()
+  if (!text) fail('input', 'There is no reference to open.', 'For example alpine:3.20 or ghcr.io/org/app:1.')
+  const scheme = /^(oci|oci-archive|docker-archive|dir|static|mem):/.exec(text)?.[1]
+  if (scheme) fail('unsupported', `${text} names a place on a disk, which a page cannot open by name.`, 'Drop the file or the folder here.')
+  const name = text.replace(/^docker:\/\//, '')
+  const [, base = name, suffix = ''] = /^(.*?)((?::[^/:@]*)?(?:@[^/@]*)?)$/.exec(name) ?? []
+  return { kind: 'registry', title: name, base, suffix }
+}
+
+export async function fromExample(signal: AbortSignal, progress: (done: number, total: number) => void): Promise<Subject> {
+  const response = await fetch(exampleUrl, { signal })
+  if (!response.ok) fail('network', `The example could not be loaded: status ${response.status}.`)
+  const blob = await received(response, progress)
+  return { ...(await fromFile(new File([blob], 'harbor.tar'))), kind: 'example', title: 'the bundled example' }
+}
+
+async function received(response: Response, progress: (done: number, total: number) => void): Promise<Blob> {
+  const total = Number(response.headers.get('content-length') ?? 0)
+  const parts: Uint8Array<ArrayBuffer>[] = []
+  let done = 0
+  const reader = response.body!.getReader()
+  for (;;) {
+    const { value, done: over } = await reader.read()
+    if (over) return new Blob(parts)
+    parts.push(value)
+    progress((done += value.length), total)
+  }
+}
+
+/** A tar of an image, compressed or not. */
+export async function fromFile(file: File): Promise<Subject> {
+  const name = plainName(file.name)
+  const compression = await compressionOf(file)
+  if (file.size === 0) fail('input', `${file.name} is empty.`)
+  if (compression === 'other') fail('unsupported', `${file.name} is compressed with xz or bzip2.`, 'Decompress it first; gzip and zstd are read as they are.')
+  const scheme = await archiveScheme(file)
+  return { kind: 'file', title: file.name, base: `${scheme}:${name}`, suffix: '', inputs: { [name]: file } }
+}
+
+const OCI_NAMES = ['oci-layout', 'index.json']
+const DOCKER_NAMES = ['manifest.json', 'repositories']
+
+/** docker save since version 25 writes both forms at once: then the OCI one, which has the digests of the registry. */
+async function archiveScheme(file: File): Promise<string> {
+  const compression = await compressionOf(file)
+  const tar = compression === 'gzip' ? await headOfGzip(file) : file
+  if (compression === 'zstd') return 'docker-archive'
+  const names = await namesIn(tar, names => OCI_NAMES.every(n => names.has(n)))
+  if (!names) {
+    fail('input', `${file.name} is no tar archive.`, 'Drop what docker save, podman save or skopeo copy … oci-archive: wrote.')
+  }
+  if (OCI_NAMES.some(n => names.has(n))) return 'oci-archive'
+  if (DOCKER_NAMES.some(n => names.has(n)) || tar !== file) return 'docker-archive'
+  fail('input', `${file.name} is a tar archive, but of no image: it has no index.json and no manifest.json.`, 'Drop what docker save wrote, not docker export.')
+}
+
+/** The first part of a compressed tar; its names are those that come first. */
+async function headOfGzip(file: File): Promise<Blob> {
+  const reader = file.stream().pipeThrough(new DecompressionStream('gzip')).getReader()
+  const parts: Uint8Array<ArrayBuffer>[] = []
+  try {
+    for (let n = 0; n < 4 << 20; ) {
+      const { value, done } = await reader.read()
+      if (done) break
+      parts.push(value)
+      n += value.length
+    }
+  } catch {
+    // What came before the damage still tells what it is; the module will say what is wrong with it.
+  }
+  reader.cancel().catch(() => {})
+  return new Blob(parts)
+}
+
+/** A folder, as paths and files: the OCI layout, or what skopeo's dir: wrote, that is in it. */
+export function fromFolder(files: [string, File][]): Subject {
+  const byDepth = files.map(([path]) => path).sort((a, b) => a.split('/').length - b.split('/').length)
+  const marker = byDepth.find(p => /(^|\/)oci-layout$/.test(p)) ?? byDepth.find(p => /(^|\/)index\.json$/.test(p)) ?? byDepth.find(p => /(^|\/)manifest\.json$/.test(p))
+  if (marker === undefined) {
+    fail('input', 'There is no image in this folder: no file in it is called oci-layout, index.json or manifest.json.', 'Drop an OCI layout, or the folder that skopeo copy … dir: wrote.')
+  }
+  const parts = marker.split('/')
+  const prefix = parts.slice(0, -1).join('/')
+  const name = plainName(parts.at(-2) ?? 'folder')
+  const inside = files.filter(([path]) => !prefix || path.startsWith(`${prefix}/`))
+  const inputs = Object.fromEntries(inside.map(([path, file]) => [`${name}/${prefix ? path.slice(prefix.length + 1) : path}`, file]))
+  const scheme = parts.at(-1) === 'manifest.json' ? 'dir' : 'oci'
+  return { kind: 'folder', title: parts.at(-2) ?? 'folder', base: `${scheme}:${name}`, suffix: '', inputs }
+}
+
+/** What was dropped or pasted: one file, or everything in the folders. */
+export async function fromTransfer(data: DataTransfer): Promise<Subject> {
+  // Entries must be taken at once: the list is empty after the first wait.
+  const entries = [...data.items].filter(i => i.kind === 'file').map(i => i.webkitGetAsEntry?.() ?? i.getAsFile())
+  const text = data.getData('text/plain').trim()
+  const found = entries.filter(e => e !== null)
+  if (found.length === 0) return fromReference(text)
+  const files: [string, File][] = []
+  for (const entry of found) await collect(entry, '', files)
+  return fromFiles(files)
+}
+
+export function fromFiles(files: [string, File][]): Subject | Promise<Subject> {
+  const first = files[0]
+  if (!first) fail('input', 'There is nothing in it.')
+  return files.length === 1 && !first[0].includes('/') ? fromFile(first[1]) : fromFolder(files)
+}
+
+async function collect(entry: FileSystemEntry | File, prefix: string, into: [string, File][]): Promise<void> {
+  if (entry instanceof File) {
+    into.push([prefix + entry.name, entry])
+  } else if (entry.isFile) {
+    const file = await new Promise<File>((ok, no) => (entry as FileSystemFileEntry).file(ok, no))
+    into.push([prefix + file.name, file])
+  } else {
+    const reader = (entry as FileSystemDirectoryEntry).createReader()
+    for (;;) {
+      const some = await new Promise<FileSystemEntry[]>((ok, no) => reader.readEntries(ok, no))
+      if (some.length === 0) return
+      for (const child of some) await collect(child, `${prefix}${entry.name}/`, into)
+    }
+  }
+}

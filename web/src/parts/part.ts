@@ -1,0 +1,48 @@
+import { LitElement } from 'lit'
+import { Session } from '../session.js'
+import { FRESH, type View, Go } from '../view.js'
+
+/** A part of the element: it shows the session, and is drawn again at most once a frame while that changes. */
+export class Part extends LitElement {
+  static override properties = { session: { attribute: false }, view: { attribute: false } }
+  declare session: Session
+  declare view: View
+  #watched: Session | undefined
+  #due = false
+
+  constructor() {
+    super()
+    this.view = FRESH
+  }
+
+  override willUpdate(): void {
+    if (this.#watched === this.session) return
+    this.#watched?.removeEventListener('change', this.#changed)
+    this.#watched = this.session
+    this.#watched?.addEventListener('change', this.#changed)
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback()
+    this.#watched?.removeEventListener('change', this.#changed)
+    this.#watched = undefined
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback()
+    this.requestUpdate()
+  }
+
+  #changed = (): void => {
+    if (this.#due) return
+    this.#due = true
+    requestAnimationFrame(() => {
+      this.#due = false
+      this.requestUpdate()
+    })
+  }
+
+  go(change: Partial<View>, replace = false): void {
+    this.dispatchEvent(new Go(change, replace))
+  }
+}

@@ -1,0 +1,63 @@
+import { css, html, nothing } from 'lit'
+import { short, visible } from '../format.js'
+import { shared } from '../styles.js'
+import { kindWords, sentences } from '../words.js'
+import { Part } from './part.js'
+
+/** Asks for another platform or tag of what is open. */
+export class Choose extends Event {
+  constructor(readonly choice: { platform?: string; tag?: string }) {
+    super('choose', { bubbles: true, composed: true })
+  }
+}
+
+/** What the image is, in words, and what else there is to choose. */
+export class Summary extends Part {
+  static override styles = [shared, css`
+    :host { padding: 14px 20px 12px; }
+    .title { display: flex; flex-wrap: wrap; align-items: center; gap: 6px 14px; }
+    h1 { font-size: 18px; line-height: 1.3; font-weight: 620; letter-spacing: -.01em; overflow-wrap: anywhere; }
+    label { display: inline-flex; align-items: center; gap: 6px; color: var(--dim); font-size: 13px; }
+    select { border: 1px solid var(--line); border-radius: 6px; background: var(--panel); color: var(--text); padding: 2px 6px; max-width: 260px; }
+    .words { margin-top: 4px; max-width: 100ch; text-wrap: pretty; overflow-wrap: anywhere; }
+    .digest { font-size: 12px; }
+  `]
+
+  override render() {
+    const { summary, subject } = this.session
+    if (!summary || !subject) return nothing
+    const words = summary.image ? sentences(summary.image) : [kindWords(summary)]
+    const digest = summary.image?.digest ?? summary.digest
+    return html`
+      <div class="title">
+        <h1>${visible(subject.title + (subject.kind === 'registry' ? subject.suffix : ''))}</h1>
+        ${this.#tags()} ${this.#platforms()}
+        <button class="link mono digest" title="Show the manifest of ${digest}" @click=${() => this.go({ tab: 'manifest', doc: '' })}>${short(digest)}</button>
+      </div>
+      <p class="words">${words.join(' ')}</p>`
+  }
+
+  #tags() {
+    const { tags, subject } = this.session
+    if (tags.length < 2) return nothing
+    const choose = (e: Event) => this.dispatchEvent(new Choose({ tag: (e.target as HTMLSelectElement).value }))
+    return html`<label>Image <select @change=${choose}>
+      ${tags.map(tag => html`<option value=${tag} .selected=${subject!.suffix === `:${tag}`}>${visible(tag)}</option>`)}
+    </select></label>`
+  }
+
+  #platforms() {
+    const { summary } = this.session
+    const all = (summary?.manifests ?? []).filter(m => m.platform && !m.platform.startsWith('unknown') && !m.attestationFor)
+    const names = [...new Set(all.map(m => m.platform!))]
+    if (names.length < 2 && summary?.image) return nothing
+    const now = all.find(m => m.digest === summary?.image?.digest)?.platform ?? ''
+    const choose = (e: Event) => this.dispatchEvent(new Choose({ platform: (e.target as HTMLSelectElement).value }))
+    return names.length === 0 ? nothing : html`<label>Platform <select id="platform" @change=${choose}>
+      ${now ? nothing : html`<option value="" selected>choose…</option>`}
+      ${names.map(name => html`<option value=${name} .selected=${name === now}>${visible(name)}</option>`)}
+    </select></label>`
+  }
+}
+
+customElements.define('st-summary', Summary)

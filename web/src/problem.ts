@@ -1,0 +1,38 @@
+import { StevedoreError } from '../../wasm/js/errors.js'
+
+/** What went wrong, for the one place that shows it. */
+export interface Problem {
+  kind: string
+  /** a sentence in words */
+  title: string
+  /** what exactly was said */
+  message: string
+  hint: string
+  /** the registry that wants a login */
+  registry?: string
+}
+
+const TITLES: Record<string, string> = {
+  internal: 'Something went wrong inside the page.',
+  input: 'This is not an image that can be read.',
+  not_found: 'It is not there.',
+  unauthorized: 'The registry wants to know who you are.',
+  denied: 'The registry does not let you read this.',
+  verification: 'The content is not what its digest says.',
+  network: 'It could not be reached.',
+  rate_limited: 'The registry asks to wait.',
+  unsupported: 'That cannot be done here.',
+  cancelled: 'Stopped.',
+}
+
+export function problemOf(err: unknown): Problem {
+  if (err instanceof StevedoreError) {
+    return { kind: err.kind, title: TITLES[err.kind] ?? TITLES.internal!, message: err.message, hint: err.hint }
+  }
+  const message = err instanceof Error ? err.message : String(err)
+  return { kind: 'internal', title: TITLES.internal!, message, hint: 'Reload the page and try again.' }
+}
+
+export function fail(kind: string, message: string, hint = ''): never {
+  throw new StevedoreError(kind, message, { hint })
+}
