@@ -15,10 +15,16 @@ import (
 func edge(t *testing.T, allow string) string {
 	t.Helper()
 	artifact(t, "stevedore.wasm")
+	return worker(t, "../examples/edge/workerd.capnp", "ALLOW="+allow)
+}
+
+// worker runs an example in workerd until the test ends and returns where it answers.
+func worker(t *testing.T, config string, env ...string) string {
+	t.Helper()
 	said, says, err := os.Pipe()
 	require.NoError(t, err)
-	cmd := exec.Command(tool(t, "workerd"), "serve", absolute(t, "../examples/edge/workerd.capnp"), "--socket-addr=http=127.0.0.1:0", "--control-fd=3")
-	cmd.Env = append(os.Environ(), "ALLOW="+allow)
+	cmd := exec.Command(tool(t, "workerd"), "serve", absolute(t, config), "--socket-addr=http=127.0.0.1:0", "--control-fd=3")
+	cmd.Env = append(os.Environ(), env...)
 	cmd.ExtraFiles = []*os.File{says}
 	cmd.Stderr = os.Stderr
 	require.NoError(t, cmd.Start())
