@@ -44,7 +44,7 @@ soak: build wasm ## What takes long: the large real images, more interop
 
 bench: build wasm ## Side by side with other tools, as ratios
 	@tests/setup.sh test
-	PATH="$$PWD/.cache/bin:$$PATH" go run ./tests/bench
+	PATH="$$PWD/.cache/bin:$$PATH" go run ./tests/bench $(BENCH)
 
 fuzz: ## Every fuzz target for FUZZTIME each
 	@tests/fuzz.sh $(FUZZTIME)
