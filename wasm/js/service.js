@@ -68,7 +68,7 @@ export class Service {
       hidesHeaders: !relay,
       turn,
       files: files.map(([name, file]) => [name, file instanceof Blob ? file : distant(file, ask)]),
-      fetch: relay && relayed(relay),
+      fetch: relay ? relayed(relay) : undefined,
       credential: credentials ? registry => ask({ type: 'credential', registry }) : undefined,
       event: text => post({ type: 'event', text }),
       items: text => ask({ type: 'items', text }),

@@ -16,7 +16,7 @@ import (
 // A read fetches a window of the Blob, since each costs a turn of the event loop. Some are kept: the layers of one archive
 // are read side by side from one file.
 const (
-	windowSize = 1 << 20 // bytes
+	windowSize = 512 << 10 // bytes
 	maxWindows = 4
 )
 
