@@ -33,3 +33,15 @@ func ParseUploadRange(h string) (have int64, ok bool) {
 
 // UploadRange is that header for have bytes.
 func UploadRange(have int64) string { return fmt.Sprintf("0-%d", max(have-1, 0)) }
+
+// ParseChunkRange reads the Content-Range header of a chunk, "100-199", which is not the one of RFC 9110 (spec.md, "Pushing a
+// blob in chunks").
+func ParseChunkRange(h string) (start, n int64, ok bool) {
+	a, b, found := strings.Cut(strings.TrimPrefix(strings.TrimSpace(h), "bytes "), "-")
+	start, ok1 := number(a)
+	end, ok2 := number(b)
+	if !found || !ok1 || !ok2 || end < start || end == math.MaxInt64 {
+		return 0, 0, false
+	}
+	return start, end - start + 1, true
+}

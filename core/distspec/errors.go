@@ -12,16 +12,19 @@ type Code string
 
 // The codes this project gives.
 const (
-	BlobUnknown     Code = "BLOB_UNKNOWN"
-	DigestInvalid   Code = "DIGEST_INVALID"
-	ManifestUnknown Code = "MANIFEST_UNKNOWN"
-	NameInvalid     Code = "NAME_INVALID"
-	NameUnknown     Code = "NAME_UNKNOWN"
-	Unauthorized    Code = "UNAUTHORIZED"
-	Denied          Code = "DENIED"
-	UnsupportedCode Code = "UNSUPPORTED"
-	TooManyRequests Code = "TOOMANYREQUESTS"
-	UnknownError    Code = "UNKNOWN"
+	BlobUnknown         Code = "BLOB_UNKNOWN"
+	BlobUploadUnknown   Code = "BLOB_UPLOAD_UNKNOWN"
+	ManifestBlobUnknown Code = "MANIFEST_BLOB_UNKNOWN"
+	ManifestInvalid     Code = "MANIFEST_INVALID"
+	DigestInvalid       Code = "DIGEST_INVALID"
+	ManifestUnknown     Code = "MANIFEST_UNKNOWN"
+	NameInvalid         Code = "NAME_INVALID"
+	NameUnknown         Code = "NAME_UNKNOWN"
+	Unauthorized        Code = "UNAUTHORIZED"
+	Denied              Code = "DENIED"
+	UnsupportedCode     Code = "UNSUPPORTED"
+	TooManyRequests     Code = "TOOMANYREQUESTS"
+	UnknownError        Code = "UNKNOWN"
 )
 
 // Error is one entry of an error body.

@@ -1,11 +1,12 @@
-// Package serve answers the reading half of the OCI distribution API from any Source
-// (https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md, "Pull" and "Content Discovery"). The server is
-// a Fetcher: it runs under net/http, in a Service Worker and in an edge function, and a client meets it without a socket.
+// Package serve answers the OCI distribution API (https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md):
+// the reading half from any Source, the writing half to a [Repository], which package depot has. The server is a Fetcher: it runs under net/http, in a Service Worker and in an edge function, and a client meets it without a socket.
 package serve
 
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"net/url"
 	"strconv"
@@ -26,7 +27,15 @@ type Options struct {
 	// Repositories finds the Source of a repository, of which only the grammar was checked; kind not_found where there is
 	// none. The server does not close what it returns.
 	Repositories func(ctx context.Context, name string) (content.Source, error)
-	// AllowOrigin is the web origin whose pages may read answers (CORS); "" means any, "*".
+	// Writable opens a repository, of which only the grammar was checked, to be written to; one that was never written to
+	// is made by that. Nil: the server is read-only.
+	Writable func(ctx context.Context, name string) (Repository, error)
+	// Catalog lists the repositories; nil: the server does not.
+	Catalog content.Cataloger
+	// MinChunk is the smallest chunk of an upload but the last, in bytes, as clients are told; 0: any.
+	MinChunk int64
+	// AllowOrigin is the web origin whose pages may read answers (CORS); "" means any, "*". Pages may write only where this
+	// names their origin: a registry that needs no credential would else be open to any page that a user visits.
 	AllowOrigin string
 	// Event is told, as warnings, what went wrong inside: clients are not. Nil: nobody listens.
 	Event func(event.Event)
@@ -66,8 +75,12 @@ func (s *server) Fetch(ctx context.Context, req *fetchshim.Request) (*fetchshim.
 	}
 	r, err := s.answer(ctx, req)
 	if err != nil {
-		if ctx.Err() != nil {
+		var body bodyError
+		switch {
+		case ctx.Err() != nil:
 			return nil, cancelled(req, ctx.Err())
+		case errors.As(err, &body):
+			return nil, fmt.Errorf("%s: request body: %w", req.URL, body.error)
 		}
 		r = s.refuse(req, err)
 	}
@@ -99,45 +112,81 @@ func (s *server) answer(ctx context.Context, req *fetchshim.Request) (*reply, er
 	if err != nil {
 		return nil, refusal{404, distspec.UnsupportedCode, "no such endpoint"}
 	}
+	x := &exchange{server: s, req: req, path: distspec.ParsePath(u.Path), query: u.Query()}
 	switch req.Method {
 	case "OPTIONS":
-		return preflight(), nil
+		return s.preflight(), nil
 	case "", "GET", "HEAD":
-	default:
-		return nil, refusal{405, distspec.UnsupportedCode, "this registry is read-only"}
+		if x.path.Kind != distspec.Upload {
+			return x.read(ctx)
+		}
 	}
-	x := &exchange{server: s, req: req, path: distspec.ParsePath(u.Path), query: u.Query()}
-	if x.path.Kind == distspec.Base {
-		return content200("application/json", []byte("{}")), nil
-	}
-	handle := x.handler()
-	if handle == nil {
+	return x.write(ctx)
+}
+
+// read answers GET and HEAD.
+func (x *exchange) read(ctx context.Context) (*reply, error) {
+	handle := map[distspec.Kind]func(context.Context) (*reply, error){
+		distspec.Base: base, distspec.Catalog: x.catalog, distspec.Manifest: x.manifest, distspec.Blob: x.blob,
+		distspec.Tags: x.tags, distspec.Referrers: x.referrers,
+	}[x.path.Kind]
+	switch {
+	case handle == nil:
 		return nil, refusal{404, distspec.UnsupportedCode, "no such endpoint"}
-	}
-	if !ref.ValidRepository(x.path.Name) {
+	case x.path.Name == "":
+		return handle(ctx)
+	case !ref.ValidRepository(x.path.Name):
 		return nil, refusal{400, distspec.NameInvalid, "invalid repository name"}
 	}
-	if x.source, err = s.o.Repositories(ctx, x.path.Name); err != nil {
-		return nil, failure{err, refusal{404, distspec.NameUnknown, "repository name not known to registry"}}
+	var err error
+	if x.source, err = x.server.o.Repositories(ctx, x.path.Name); err != nil {
+		return nil, failure{err, unknownName}
 	}
 	if x.source == nil {
-		return nil, refusal{404, distspec.NameUnknown, "repository name not known to registry"}
+		return nil, unknownName
 	}
 	return handle(ctx)
 }
 
-// handler is what answers the endpoint, nil where nothing does. Referrers are answered 404 by a registry that does not
-// list them, and clients then look for a tag (spec.md, "Unavailable Referrers API").
-func (x *exchange) handler() func(context.Context) (*reply, error) {
-	switch x.path.Kind {
-	case distspec.Manifest:
-		return x.manifest
-	case distspec.Blob:
-		return x.blob
-	case distspec.Tags:
-		return x.tags
+var unknownName = refusal{404, distspec.NameUnknown, "repository name not known to registry"}
+
+func base(context.Context) (*reply, error) { return content200("application/json", []byte("{}")), nil }
+
+// write answers what changes a repository.
+func (x *exchange) write(ctx context.Context) (*reply, error) {
+	o := x.server.o
+	if o.Writable == nil {
+		return nil, refusal{405, distspec.UnsupportedCode, "this registry is read-only"}
 	}
-	return nil
+	// A browser says where a page comes from with every request that is not a GET or HEAD
+	// (https://fetch.spec.whatwg.org/#origin-header).
+	if from := x.req.Header.Get("Origin"); from != "" && from != o.AllowOrigin {
+		return nil, refusal{403, distspec.Denied, "pages of this origin may not write"}
+	}
+	handle := map[string]func(context.Context, Repository) (*reply, error){
+		"POST": x.begin, "PATCH": x.upload, "PUT": x.upload, "DELETE": x.upload, "GET": x.upload, "HEAD": x.upload, "": x.upload,
+	}
+	switch x.path.Kind {
+	case distspec.Upload:
+	case distspec.Manifest:
+		handle = map[string]func(context.Context, Repository) (*reply, error){"PUT": x.put, "DELETE": x.deleteManifest}
+	case distspec.Blob:
+		handle = map[string]func(context.Context, Repository) (*reply, error){"DELETE": x.deleteBlob}
+	default:
+		handle = nil
+	}
+	do := handle[x.req.Method]
+	switch {
+	case do == nil:
+		return nil, refusal{405, distspec.UnsupportedCode, "no such operation"}
+	case !ref.ValidRepository(x.path.Name):
+		return nil, refusal{400, distspec.NameInvalid, "invalid repository name"}
+	}
+	r, err := o.Writable(ctx, x.path.Name)
+	if err != nil {
+		return nil, failure{err, unknownName}
+	}
+	return do(ctx, r)
 }
 
 func (x *exchange) head() bool { return x.req.Method == "HEAD" }
@@ -186,10 +235,14 @@ const exposed = "Docker-Content-Digest, Content-Length, Content-Range, Link, WWW
 	"Docker-Distribution-Api-Version, Docker-Upload-UUID, OCI-Subject, OCI-Filters-Applied, OCI-Chunk-Min-Length"
 
 // preflight answers a browser that asks whether it may send a request (https://fetch.spec.whatwg.org/#cors-preflight-fetch).
-func preflight() *reply {
+func (s *server) preflight() *reply {
 	r := &reply{status: 204, size: -1}
-	r.header.Add("Access-Control-Allow-Methods", "GET, HEAD, OPTIONS")
-	r.header.Add("Access-Control-Allow-Headers", "Accept, Authorization, Content-Type, If-None-Match, If-Range, Range, User-Agent")
+	methods := "GET, HEAD, OPTIONS"
+	if s.o.Writable != nil && s.o.AllowOrigin != "*" {
+		methods += ", POST, PATCH, PUT, DELETE"
+	}
+	r.header.Add("Access-Control-Allow-Methods", methods)
+	r.header.Add("Access-Control-Allow-Headers", "Accept, Authorization, Content-Range, Content-Type, If-None-Match, If-Range, Range, User-Agent")
 	r.header.Add("Access-Control-Max-Age", "86400")
 	return r
 }
@@ -211,6 +264,9 @@ type failure struct {
 
 // refuse makes a response of an error. What a Source says stays inside, since it may name paths and hosts.
 func (s *server) refuse(req *fetchshim.Request, err error) *reply {
+	if o, ok := err.(outOfStep); ok {
+		return o.reply
+	}
 	said, ok := err.(refusal)
 	if !ok {
 		said = refusal{500, distspec.UnknownError, "internal error"}
@@ -232,7 +288,11 @@ func (s *server) refuse(req *fetchshim.Request, err error) *reply {
 	r := content200("application/json", distspec.EncodeErrors(distspec.Error{Code: said.code, Message: said.message}))
 	r.status = said.status
 	if r.status == 405 {
-		r.header.Add("Allow", "GET, HEAD, OPTIONS")
+		allow := "GET, HEAD, OPTIONS"
+		if s.o.Writable != nil {
+			allow += ", POST, PATCH, PUT, DELETE"
+		}
+		r.header.Add("Allow", allow)
 	}
 	return r
 }

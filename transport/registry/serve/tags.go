@@ -3,6 +3,7 @@ package serve
 import (
 	"context"
 	"encoding/json"
+	"iter"
 	"net/url"
 	"slices"
 	"strconv"
@@ -20,6 +21,29 @@ func (x *exchange) tags(ctx context.Context) (*reply, error) {
 	if !ok {
 		return nil, refusal{405, distspec.UnsupportedCode, "this repository does not list tags"}
 	}
+	return x.list(lister.Tags(ctx, ""), func(page []string) any {
+		return struct {
+			Name string   `json:"name"`
+			Tags []string `json:"tags"`
+		}{x.path.Name, page}
+	})
+}
+
+// catalog answers /v2/_catalog, which is not in the specification
+// (https://distribution.github.io/distribution/spec/api/#listing-repositories).
+func (x *exchange) catalog(ctx context.Context) (*reply, error) {
+	if x.server.o.Catalog == nil {
+		return nil, refusal{404, distspec.UnsupportedCode, "no such endpoint"}
+	}
+	return x.list(x.server.o.Catalog.Repositories(ctx, ""), func(page []string) any {
+		return struct {
+			Repositories []string `json:"repositories"`
+		}{page}
+	})
+}
+
+// list answers one page of a list.
+func (x *exchange) list(all iter.Seq2[string, error], body func(page []string) any) (*reply, error) {
 	n := maxTags
 	if given := x.query.Get("n"); given != "" {
 		asked, err := strconv.Atoi(given)
@@ -28,18 +52,15 @@ func (x *exchange) tags(ctx context.Context) (*reply, error) {
 		}
 		n = min(asked, maxTags)
 	}
-	page, more, err := smallest(ctx, lister, x.query.Get("last"), n)
+	page, more, err := smallest(all, x.query.Get("last"), n)
 	if err != nil {
-		return nil, failure{err, refusal{404, distspec.NameUnknown, "repository name not known to registry"}}
+		return nil, failure{err, unknownName}
 	}
-	body, err := json.Marshal(struct {
-		Name string   `json:"name"`
-		Tags []string `json:"tags"`
-	}{x.path.Name, page})
+	raw, err := json.Marshal(body(page))
 	if err != nil {
 		return nil, failure{error: err}
 	}
-	r := content200("application/json", body)
+	r := content200("application/json", raw)
 	if more {
 		next := url.Values{"n": {strconv.Itoa(n)}, "last": {page[n-1]}}
 		r.header.Add("Link", "<"+x.path.String()+"?"+next.Encode()+`>; rel="next"`)
@@ -47,14 +68,14 @@ func (x *exchange) tags(ctx context.Context) (*reply, error) {
 	return r, nil
 }
 
-// smallest is the n first tags after last in lexical order, and whether there are more. A Source lists in an order of its
+// smallest is the n first names after last in lexical order, and whether there are more. A Source lists in an order of its
 // own, so all are looked at, but no more than some of them held.
-func smallest(ctx context.Context, lister content.TagLister, last string, n int) (page []string, more bool, err error) {
+func smallest(all iter.Seq2[string, error], last string, n int) (page []string, more bool, err error) {
 	page = []string{}
 	if n == 0 { // an empty list without a Link
 		return page, false, nil
 	}
-	for tag, err := range lister.Tags(ctx, "") {
+	for tag, err := range all {
 		if err != nil {
 			return nil, false, err
 		}

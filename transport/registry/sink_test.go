@@ -1,0 +1,85 @@
+package registry_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/stevedore-oci/stevedore/core/content"
+	"github.com/stevedore-oci/stevedore/core/content/contenttest"
+	"github.com/stevedore-oci/stevedore/core/oci"
+	"github.com/stevedore-oci/stevedore/core/ref"
+	"github.com/stevedore-oci/stevedore/fetchshim"
+	"github.com/stevedore-oci/stevedore/transport/fsys/osfs"
+	"github.com/stevedore-oci/stevedore/transport/registry"
+	"github.com/stevedore-oci/stevedore/transport/registry/depot"
+	"github.com/stevedore-oci/stevedore/transport/registry/serve"
+)
+
+// aliased is a repository in which the tag latest is v1, as the suite of Sources wants something there when nothing is asked
+// for.
+type aliased struct{ content.Source }
+
+func (a aliased) Unwrap() any { return a.Source }
+
+func (a aliased) Manifest(ctx context.Context, name string) (oci.Document, error) {
+	if name == ref.DefaultTag {
+		name = "v1"
+	}
+	return a.Source.Manifest(ctx, name)
+}
+
+// held is a Fetcher that holds a body before it sends it.
+type held struct{ fetchshim.Fetcher }
+
+func (held) Upload() fetchshim.Upload { return fetchshim.UploadBlob }
+
+// TestSink runs the shared suite over client and writable server, for each way in which a blob is sent.
+func TestSink(t *testing.T) {
+	ways := map[string]func(*registry.Options){
+		"whole":    func(*registry.Options) {},
+		"streamed": func(o *registry.Options) { o.Chunk = 1 },
+		"chunks":   func(o *registry.Options) { o.Chunk = 10_000; o.Fetcher = held{o.Fetcher} },
+	}
+	depots := map[string]func(t *testing.T) *depot.Depot{
+		"memory": func(*testing.T) *depot.Depot { return depot.Memory() },
+		"files": func(t *testing.T) *depot.Depot {
+			dir, err := osfs.Create(t.TempDir())
+			require.NoError(t, err)
+			t.Cleanup(func() { require.NoError(t, dir.Close()) })
+			return depot.New(dir, nil)
+		},
+	}
+	for kind, fresh := range depots {
+		for way, change := range ways {
+			for name, f := range map[string]contenttest.Fixture{"index": contenttest.NewIndex(), "image": contenttest.NewImage()} {
+				t.Run(fmt.Sprintf("%s/%s/%s", kind, way, name), func(t *testing.T) {
+					contenttest.Sink(t, func(t *testing.T) contenttest.SinkUnderTest {
+						d := fresh(t)
+						o := d.Serve()
+						o.Repositories = func(ctx context.Context, name string) (content.Source, error) {
+							s, err := d.Open(ctx, name)
+							if err != nil {
+								return nil, err
+							}
+							return aliased{s}, nil
+						}
+						w := registry.Options{Fetcher: serve.New(o)}
+						change(&w)
+						c, r := registry.New(w), parse(t, "registry.example/a/b:v1")
+						return contenttest.SinkUnderTest{Sink: c.Sink(r), Source: func() (content.Source, error) { return c.Repository(r), nil }}
+					}, f)
+				})
+			}
+		}
+	}
+}
+
+func parse(t testing.TB, typed string) ref.Reference {
+	t.Helper()
+	r, err := ref.Parse(typed)
+	require.NoError(t, err)
+	return r
+}
