@@ -14,11 +14,15 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/stevedore-oci/stevedore/cmd/cli"
+	"github.com/stevedore-oci/stevedore/core/clock"
 	"github.com/stevedore-oci/stevedore/core/content"
 	"github.com/stevedore-oci/stevedore/core/errs"
 	"github.com/stevedore-oci/stevedore/core/event"
 	"github.com/stevedore-oci/stevedore/core/ref"
 	"github.com/stevedore-oci/stevedore/fetchshim/nethttp"
+	"github.com/stevedore-oci/stevedore/transport/fsys"
+	"github.com/stevedore-oci/stevedore/transport/fsys/osfs"
+	"github.com/stevedore-oci/stevedore/transport/registry/depot"
 	"github.com/stevedore-oci/stevedore/transport/registry/serve"
 )
 
@@ -26,24 +30,59 @@ import (
 const shutdownTime = 5 * time.Second
 
 func serveCommand(g *cli.Global, stdout io.Writer) *cobra.Command {
-	var listen, name string
+	var listen, name, writable string
 	cmd := &cobra.Command{
-		Use: "serve REF", Short: "Serve a layout or archive as a read-only registry",
-		Long:    "Serve answers the reading half of the registry API from an image on disk, to every client that can pull.",
-		Example: "  stevedore serve oci:./layout\n  stevedore serve --listen 127.0.0.1:0 --name team/app docker-archive:saved.tar",
+		Use: "serve REF | serve --writable DIR", Short: "Serve a layout or archive as a read-only registry, or a folder that can be pushed to",
+		Long: "Serve answers the registry API: its reading half from an image on disk, to every client that can pull; or, with --writable,\n" +
+			"all of it from a folder of its own, where every client can push. There are no credentials: who reaches the address may do both.",
+		Example: "  stevedore serve oci:./layout\n  stevedore serve --listen 127.0.0.1:0 --name team/app docker-archive:saved.tar\n" +
+			"  stevedore serve --writable ./registry",
 		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) != 1 {
+			switch {
+			case writable != "" && (len(args) != 0 || name != ""):
+				return errs.New(errs.Input, "serve", "--writable takes a folder, and neither a reference nor --name")
+			case writable == "" && len(args) != 1:
 				return errs.New(errs.Input, "serve", "takes one reference").Hinted("for example stevedore serve oci:./layout")
 			}
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if writable != "" {
+				return serveFolder(cmd.Context(), *g, stdout, writable, listen)
+			}
 			return serveImage(cmd.Context(), *g, stdout, args[0], listen, name)
 		},
 	}
 	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:5000", "address to listen on; port 0 takes a free one")
 	cmd.Flags().StringVar(&name, "name", "", "repository that the image is served as (default: any name)")
+	cmd.Flags().StringVar(&writable, "writable", "", "folder that pushes are kept in; it is made where there is none")
 	return cmd
+}
+
+// serveFolder serves a registry that can be pushed to.
+func serveFolder(ctx context.Context, g cli.Global, stdout io.Writer, folder, listen string) error {
+	dir, err := osfs.Create(folder)
+	if err != nil {
+		return fsys.Kinded(folder, err)
+	}
+	defer func() { _ = dir.Close() }()
+	l, err := net.Listen("tcp", listen)
+	if err != nil {
+		return errs.New(errs.Input, listen, "%w", err)
+	}
+	o := depot.New(dir, clock.System{}).Serve()
+	o.Event = warner(g)
+	announce(stdout, g, folder, l.Addr().String(), "")
+	return serveUntil(ctx, l, nethttp.Handler(serve.New(o)))
+}
+
+// warner shows the warnings of a server.
+func warner(g cli.Global) func(event.Event) {
+	return func(e event.Event) {
+		if !g.Quiet && e.Kind == event.Warning {
+			fmt.Fprintf(os.Stderr, "warning: %s: %s\n", e.Subject, e.Message)
+		}
+	}
 }
 
 func serveImage(ctx context.Context, g cli.Global, stdout io.Writer, typed, listen, name string) error {
@@ -54,11 +93,7 @@ func serveImage(ctx context.Context, g cli.Global, stdout io.Writer, typed, list
 	if name != "" && !ref.ValidRepository(name) {
 		return errs.New(errs.Input, name, "is not a repository name")
 	}
-	warn := func(e event.Event) {
-		if !g.Quiet && e.Kind == event.Warning {
-			fmt.Fprintf(os.Stderr, "warning: %s: %s\n", e.Subject, e.Message)
-		}
-	}
+	warn := warner(g)
 	env, free, err := environment(ctx, g, warn)
 	if err != nil {
 		return err

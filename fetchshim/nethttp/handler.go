@@ -23,7 +23,9 @@ func Handler(f fetchshim.Fetcher) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctl := http.NewResponseController(w)
 		ctl.EnableFullDuplex() // HTTP/1 only; elsewhere it is so already
-		res, err := f.Fetch(r.Context(), served(r))
+		req, left := served(r)
+		defer left()
+		res, err := f.Fetch(r.Context(), req)
 		if err != nil {
 			fail(w, r, err)
 			return
@@ -40,17 +42,20 @@ func Handler(f fetchshim.Fetcher) http.Handler {
 	})
 }
 
-func served(r *http.Request) *fetchshim.Request {
+// served is the request for a Fetcher, and a function that reads what it left of the body.
+func served(r *http.Request) (req *fetchshim.Request, left func()) {
 	u := *r.URL
 	u.Scheme, u.Host, u.User = "http", r.Host, nil
 	if r.TLS != nil {
 		u.Scheme = "https"
 	}
-	req := &fetchshim.Request{Method: r.Method, URL: u.String(), Header: fromHTTP(r.Header), Redirect: fetchshim.Manual}
-	if r.Body != nil && r.ContentLength != 0 {
-		req.Body = &oneShot{len: r.ContentLength, body: r.Body}
+	req = &fetchshim.Request{Method: r.Method, URL: u.String(), Header: fromHTTP(r.Header), Redirect: fetchshim.Manual}
+	if r.Body == nil || r.ContentLength == 0 {
+		return req, func() {}
 	}
-	return req
+	body := &oneShot{len: r.ContentLength, body: r.Body}
+	req.Body = body
+	return req, body.drain
 }
 
 // head copies a response's header without the fields that belong to one connection (RFC 9110 section 7.6.1,
@@ -119,6 +124,7 @@ func fail(w http.ResponseWriter, r *http.Request, err error) {
 type oneShot struct {
 	len    int64
 	body   io.ReadCloser
+	read   atomic.Int64
 	opened atomic.Bool
 }
 
@@ -128,5 +134,28 @@ func (o *oneShot) Open(context.Context) (io.ReadCloser, error) {
 	if o.opened.Swap(true) {
 		return nil, errSent
 	}
-	return o.body, nil
+	return o, nil
+}
+
+func (o *oneShot) Read(p []byte) (int, error) {
+	n, err := o.body.Read(p)
+	o.read.Add(int64(n))
+	return n, err
+}
+
+func (o *oneShot) Close() error { return o.body.Close() }
+
+// maxDrain is how much of a body net/http reads by itself, in bytes, to use a connection again.
+const maxDrain = 256 << 10
+
+// drain reads a short rest of the body. net/http would do it when the handler is done, but then, with full duplex, starts to
+// watch the connection at the end of the body and to read the next request at the same time, and panics. A long rest it does
+// not read, but closes the connection.
+func (o *oneShot) drain() {
+	if o.len >= 0 && o.len-o.read.Load() > maxDrain {
+		return
+	}
+	if _, err := io.CopyN(io.Discard, o.body, maxDrain+1); err == nil {
+		panic(http.ErrAbortHandler)
+	}
 }

@@ -3,6 +3,7 @@ package serve
 import (
 	"context"
 	"encoding/json"
+	"iter"
 
 	"github.com/opencontainers/go-digest"
 	specs "github.com/opencontainers/image-spec/specs-go"
@@ -46,4 +47,11 @@ func (x *exchange) referrers(ctx context.Context) (*reply, error) {
 		r.header.Add("OCI-Filters-Applied", "artifactType")
 	}
 	return r, nil
+}
+
+// nobody lists no referrers.
+type nobody struct{ content.Source }
+
+func (nobody) Referrers(context.Context, digest.Digest) iter.Seq2[v1.Descriptor, error] {
+	return func(func(v1.Descriptor, error) bool) {}
 }

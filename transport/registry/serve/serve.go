@@ -139,7 +139,11 @@ func (x *exchange) read(ctx context.Context) (*reply, error) {
 		return nil, refusal{400, distspec.NameInvalid, "invalid repository name"}
 	}
 	var err error
-	if x.source, err = x.server.o.Repositories(ctx, x.path.Name); err != nil {
+	x.source, err = x.server.o.Repositories(ctx, x.path.Name)
+	switch {
+	case errs.Of(err) == errs.NotFound && x.path.Kind == distspec.Referrers && x.server.o.Writable != nil:
+		x.source = nobody{} // the list of a manifest that is not there is empty, and so is that of a repository
+	case err != nil:
 		return nil, failure{err, unknownName}
 	}
 	if x.source == nil {
