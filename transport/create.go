@@ -9,6 +9,7 @@ import (
 	"github.com/stevedore-oci/stevedore/core/content"
 	"github.com/stevedore-oci/stevedore/core/errs"
 	"github.com/stevedore-oci/stevedore/core/ref"
+	"github.com/stevedore-oci/stevedore/transport/archive"
 	"github.com/stevedore-oci/stevedore/transport/fsys"
 	"github.com/stevedore-oci/stevedore/transport/layout"
 	"github.com/stevedore-oci/stevedore/transport/mem"
@@ -31,7 +32,9 @@ func (m *Mux) Create(ctx context.Context, r ref.Reference) (content.Sink, error)
 			return nil, err
 		}
 		return asSink(layout.Create(ctx, d, r.Typed, m.clock()))
-	case ref.OCIArchive, ref.DockerArchive, ref.Dir, ref.Static:
+	case ref.OCIArchive, ref.DockerArchive:
+		return m.createArchive(ctx, r)
+	case ref.Dir, ref.Static:
 		return nil, errs.New(errs.Unsupported, r.Typed, "%s: cannot be written", r.Scheme)
 	case ref.Mem:
 		return m.createMem(r)
@@ -50,6 +53,41 @@ func (m *Mux) createDir(ctx context.Context, r ref.Reference) (fsys.WritableDir,
 			Hinted("a file is written with oci-archive: or docker-archive:")
 	}
 	return d, fsys.Kinded(r.Typed, err)
+}
+
+// createArchive opens the file of r, or standard output, for an archive.
+func (m *Mux) createArchive(ctx context.Context, r ref.Reference) (content.Sink, error) {
+	t, err := m.target(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	if r.Scheme == ref.DockerArchive {
+		return archive.CreateDocker(t, r.Typed, m.o.Yield), nil
+	}
+	return archive.CreateOCI(t, r.Typed), nil
+}
+
+func (m *Mux) target(ctx context.Context, r ref.Reference) (*archive.Target, error) {
+	if r.Path == stdin {
+		if m.o.Stdout == nil {
+			return nil, errs.New(errs.Unsupported, r.Typed, "this host has no standard output")
+		}
+		return archive.ToStream(m.o.Scratch, m.o.Stdout), nil
+	}
+	if m.o.Writable == nil {
+		return nil, errs.New(errs.Unsupported, r.Typed, "this host writes no files")
+	}
+	d, name, err := m.o.Writable.Place(ctx, r.Path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, errs.New(errs.NotFound, r.Typed, "there is no such directory to write it in")
+	case errors.Is(err, fs.ErrInvalid):
+		return nil, errs.New(errs.Input, r.Typed, "is not a regular file").
+			Hinted("a layout in a directory is written with oci:, and - is standard output")
+	case err != nil:
+		return nil, fsys.Kinded(r.Typed, err)
+	}
+	return archive.ToFile(ctx, d, name, r.Typed)
 }
 
 // createMem finds a repository in memory that can be written.

@@ -42,20 +42,18 @@ func environment(_ context.Context, g cli.Global, events func(event.Event)) (*co
 	if err != nil {
 		return nil, nil, errors.Join(err, os.RemoveAll(temp))
 	}
+	// Containers are Linux on every desktop: a Mac asks for linux/arm64.
+	env := &core.Env{Clock: clock.System{}, Platform: v1.Platform{OS: "linux", Architecture: runtime.GOARCH}}
 	o := transport.Options{
 		Files: osfs.Host{}, Writable: osfs.Host{}, Fetcher: fetcher, Keychain: keys, Clock: clock.System{}, Event: events, Scratch: scratch,
 		Stdin:  func(context.Context) (io.ReadCloser, error) { return io.NopCloser(os.Stdin), nil },
-		Stdout: func(context.Context) (io.WriteCloser, error) { return keepOpen{os.Stdout}, nil },
+		Stdout: func(ctx context.Context) (io.WriteCloser, error) { return env.Output(ctx, "") },
 	}
 	if g.PlainHTTP != "" {
 		o.PlainHTTP = func(string) bool { return g.PlainHTTP == "true" }
 	}
 	mux := transport.New(o)
-	env := &core.Env{
-		Source: mux.Open, Sink: mux.Create, File: mux.OpenFile, Clock: clock.System{},
-		// Containers are Linux on every desktop: a Mac asks for linux/arm64.
-		Platform: v1.Platform{OS: "linux", Architecture: runtime.GOARCH},
-	}
+	env.Source, env.Sink, env.File = mux.Open, mux.Create, mux.OpenFile
 	return env, func() {
 		_ = scratch.Close()
 		_ = os.RemoveAll(temp)
@@ -111,11 +109,6 @@ func keychain(g cli.Global, events func(event.Event)) (auth.Keychain, error) {
 	}
 	return k, nil
 }
-
-// keepOpen is an output that outlives whoever writes to it.
-type keepOpen struct{ io.Writer }
-
-func (keepOpen) Close() error { return nil }
 
 // create makes an output file that appears under its name when it is whole.
 func create(name string) (io.WriteCloser, error) {

@@ -4,11 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io"
 	"io/fs"
 	"sync"
 
-	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/stevedore-oci/stevedore/core/clock"
@@ -19,32 +17,24 @@ import (
 	"github.com/stevedore-oci/stevedore/transport/store"
 )
 
-// layoutFile is the content of oci-layout.
-const layoutFile = `{"imageLayoutVersion":"` + v1.ImageLayoutVersion + `"}`
+// VersionFile is the content of oci-layout.
+const VersionFile = `{"imageLayoutVersion":"` + v1.ImageLayoutVersion + `"}`
 
 // Sink is a layout opened for writing, a [content.Sink].
 //
-// Blobs and manifests are stored as they come, where no tag leads to them yet. Commit makes the entries of index.json: one
-// for each tag, and one without a tag for a manifest that was given none and that no index written beside it lists. The
-// children of an index have no entries of their own, since tools like crane push take each entry for an image.
+// Blobs and manifests are stored as they come, where no tag leads to them yet. Commit makes the entries of index.json, as
+// [Listing] has it.
 type Sink struct {
 	dir     fsys.WritableDir
 	subject string
 	clock   clock.Clock
 	blobs   *store.Store
 
-	mu   sync.Mutex
-	puts []put
+	listing Listing
+	mu      sync.Mutex // of Commit
 }
 
-// put is a manifest that was stored.
-type put struct {
-	tag string // "" for none
-	d   v1.Descriptor
-	doc oci.Document
-}
-
-// Create opens a directory for writing, with the layout that is in it or to make one with the first Commit. It owns dir:
+// Create opens a directory for writing, with the layout that is in it, or to make one with the first Commit. It owns dir:
 // Close closes it, and so does an error. subject is what errors name, and c how Commit waits for another one's. Kinds: input for an index.json that is broken,
 // unsupported for a layout of another version.
 func Create(ctx context.Context, dir fsys.WritableDir, subject string, c clock.Clock) (*Sink, error) {
@@ -67,31 +57,17 @@ func (s *Sink) PutBlob(ctx context.Context, b content.Blob) (content.How, error)
 	return how, errs.Wrap(s.subject, err)
 }
 
-// PutManifest stores doc. ref is the value of its entry's annotation org.opencontainers.image.ref.name: a tag, or a whole
-// reference name as podman writes it; or a digest of doc, under which it is stored, without a tag; or "".
+// PutManifest stores doc. ref is as [NewListed] has it.
 func (s *Sink) PutManifest(ctx context.Context, ref string, doc oci.Document) error {
-	p := put{tag: ref, d: doc.Descriptor(), doc: doc}
-	if oci.CheckDigest(ref) == nil {
-		p.tag, p.d.Digest = "", digest.Digest(ref)
+	p, err := NewListed(ref, doc)
+	if err == nil {
+		_, err = store.Put(ctx, s.blobs, p.Blob())
 	}
-	if p.d.Size > oci.MaxManifest {
-		return errs.New(errs.Input, s.subject, "manifest %s has %d bytes, allowed are %d", p.d.Digest, p.d.Size, oci.MaxManifest)
-	}
-	if _, err := store.Put(ctx, s.blobs, p); err != nil {
+	if err != nil {
 		return errs.Wrap(s.subject, err)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.puts = append(s.puts, p)
+	s.listing.Add(p)
 	return nil
-}
-
-// Descriptor makes a blob of the manifest.
-func (p put) Descriptor() v1.Descriptor { return p.d }
-
-// Open makes a blob of the manifest. Whoever stores it verifies it.
-func (p put) Open(context.Context) (io.ReadCloser, error) {
-	return io.NopCloser(bytes.NewReader(p.doc.Raw)), nil
 }
 
 // Commit changes index.json as it is then, under a lock, so that what others wrote to the layout in the meantime stays. Entries and
@@ -102,7 +78,7 @@ func (s *Sink) Commit(ctx context.Context) error {
 	if err := s.commit(ctx); err != nil {
 		return fsys.Kinded(s.subject, err)
 	}
-	s.puts = nil
+	s.listing.Clear()
 	return nil
 }
 
@@ -116,14 +92,7 @@ func (s *Sink) commit(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	x, err := parseIndex(raw, v1.ImageIndexFile)
-	if err != nil {
-		return err
-	}
-	if err := s.apply(x); err != nil {
-		return err
-	}
-	changed, err := x.bytes(v1.ImageIndexFile)
+	changed, err := s.listing.Index(raw)
 	if err != nil {
 		return err
 	}
@@ -146,39 +115,9 @@ func (s *Sink) version(ctx context.Context) error {
 	case err == nil:
 		return errors.Join(f.Close(), checkVersion(ctx, s.dir, s.subject))
 	case errors.Is(err, fs.ErrNotExist):
-		return s.replace(ctx, v1.ImageLayoutFile, []byte(layoutFile))
+		return s.replace(ctx, v1.ImageLayoutFile, []byte(VersionFile))
 	}
 	return err
-}
-
-// apply makes the entries, in the order in which the manifests came.
-func (s *Sink) apply(x *index) error {
-	below := map[digest.Digest]bool{} // what indexes list, which needs no entry of its own
-	for _, p := range s.puts {
-		if !p.doc.IsIndex() {
-			continue
-		}
-		list, err := p.doc.Index()
-		if err != nil {
-			return err
-		}
-		for _, d := range list.Manifests {
-			below[d.Digest] = true
-		}
-	}
-	for _, p := range s.puts {
-		var err error
-		switch {
-		case p.tag != "":
-			err = x.tag(p.tag, p.d)
-		case !below[p.d.Digest]:
-			err = x.list(p.d)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // readIndex returns the bytes of index.json, checked, or nil where there is none.

@@ -78,9 +78,13 @@ func (m *module) env(h host) (*core.Env, error) {
 			h.Call("event", string(b))
 		}
 	}
+	out := func(ctx context.Context, name string) (io.WriteCloser, error) {
+		return &output{ctx: ctx, name: name, sink: h.Get("output")}, nil
+	}
 	o := transport.Options{
 		Files: h.files(), Fetcher: jsfetch.New(jsfetch.Options{Fetch: h.Get("fetch")}), HidesHeaders: h.Get("hidesHeaders").Truthy(),
 		Clock: clock.System{}, Event: emit, Yield: yield,
+		Stdout: func(ctx context.Context) (io.WriteCloser, error) { return out(ctx, "") },
 	}
 	if named := h.plainHTTP(); len(named) > 0 {
 		o.PlainHTTP = func(host string) bool { return slices.Contains(named, host) || ref.Loopback(host) }
@@ -91,9 +95,7 @@ func (m *module) env(h host) (*core.Env, error) {
 	mux := transport.New(o)
 	return &core.Env{
 		Source: mux.Open, Sink: mux.Create, File: mux.OpenFile, Clock: o.Clock, Event: emit, Yield: yield, Platform: platform,
-		Output: func(ctx context.Context, name string) (io.WriteCloser, error) {
-			return &output{ctx: ctx, name: name, sink: h.Get("output")}, nil
-		},
+		Output: out,
 	}, nil
 }
 

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/opencontainers/go-digest"
+	"github.com/opencontainers/image-spec/specs-go"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/stretchr/testify/require"
 
@@ -19,6 +21,8 @@ type SinkUnderTest struct {
 	Sink content.Sink
 	// Source opens the endpoint for reading. An error means that there is nothing to see yet.
 	Source func() (content.Source, error)
+	// Late is true for a sink that reads a blob only when it is committed: what is wrong with it is told then.
+	Late bool
 }
 
 // Sink checks an endpoint that open makes new and empty each time, writing f to it.
@@ -47,6 +51,10 @@ func Sink(t *testing.T, open func(t *testing.T) SinkUnderTest, f Fixture) {
 		defer func() { require.NoError(t, u.Sink.Close()) }()
 		bad := tampered()[0]
 		_, err := u.Sink.PutBlob(t.Context(), bad.Blob())
+		if u.Late {
+			require.NoError(t, err)
+			err = commitWith(t, u.Sink, bad)
+		}
 		require.Equal(t, errs.Verification, errs.Of(err), "%v", err)
 	})
 	t.Run("cancelled", func(t *testing.T) {
@@ -57,6 +65,18 @@ func Sink(t *testing.T, open func(t *testing.T) SinkUnderTest, f Fixture) {
 		_, err := u.Sink.PutBlob(ctx, f.largest().Blob())
 		require.Equal(t, errs.Cancelled, errs.Of(err), "%v", err)
 	})
+}
+
+// commitWith commits an image of one layer, which is not what its descriptor says.
+func commitWith(t *testing.T, s content.Sink, bad Content) error {
+	t.Helper()
+	cfg := v1.Image{RootFS: v1.RootFS{Type: "layers", DiffIDs: []digest.Digest{bad.Descriptor.Digest}}}
+	config := NewContent(v1.MediaTypeImageConfig, document("", cfg).Raw)
+	_, err := s.PutBlob(t.Context(), config.Blob())
+	require.NoError(t, err)
+	m := v1.Manifest{Versioned: specs.Versioned{SchemaVersion: 2}, Config: config.Descriptor, Layers: []v1.Descriptor{bad.Descriptor}}
+	require.NoError(t, s.PutManifest(t.Context(), "", document(v1.MediaTypeImageManifest, m)))
+	return s.Commit(t.Context())
 }
 
 // fill writes f: every blob from two goroutines at once, then the children, then the tag.

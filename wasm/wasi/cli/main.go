@@ -39,15 +39,13 @@ func main() {
 // environment gives the verbs the directories and the standard input of the runtime.
 func environment(_ context.Context, _ cli.Global, events func(event.Event)) (*core.Env, func(), error) {
 	scratch, free := temporary()
+	env := &core.Env{Clock: clock.System{}, Platform: v1.Platform{OS: "linux", Architecture: "amd64"}}
 	mux := transport.New(transport.Options{
 		Files: osfs.Host{}, Writable: osfs.Host{}, NoRegistryHint: noRegistry, Clock: clock.System{}, Event: events, Scratch: scratch,
 		Stdin:  func(context.Context) (io.ReadCloser, error) { return io.NopCloser(patient{os.Stdin}), nil },
-		Stdout: func(context.Context) (io.WriteCloser, error) { return keepOpen{patient{os.Stdout}}, nil },
+		Stdout: func(ctx context.Context) (io.WriteCloser, error) { return env.Output(ctx, "") },
 	})
-	env := &core.Env{
-		Source: mux.Open, Sink: mux.Create, File: mux.OpenFile, Clock: clock.System{},
-		Platform: v1.Platform{OS: "linux", Architecture: "amd64"},
-	}
+	env.Source, env.Sink, env.File = mux.Open, mux.Create, mux.OpenFile
 	return env, free, nil
 }
 
@@ -68,11 +66,6 @@ func temporary() (fsys.WritableDir, func()) {
 		remove()
 	}
 }
-
-// keepOpen is an output that outlives whoever writes to it.
-type keepOpen struct{ io.Writer }
-
-func (keepOpen) Close() error { return nil }
 
 func create(name string) (io.WriteCloser, error) {
 	f, err := osfs.CreatePending(name)

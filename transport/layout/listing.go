@@ -1,0 +1,123 @@
+package layout
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"sync"
+
+	"github.com/opencontainers/go-digest"
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/stevedore-oci/stevedore/core/content"
+	"github.com/stevedore-oci/stevedore/core/errs"
+	"github.com/stevedore-oci/stevedore/core/oci"
+)
+
+// Listing collects the manifests of a copy and makes the entries of index.json: one for each tag, and one without a tag for a
+// manifest that was given none and that no index in the listing lists. The children of an index have no entries of their own,
+// since tools like crane push take each entry for an image. It is safe for concurrent use; the zero value is empty.
+type Listing struct {
+	mu   sync.Mutex
+	puts []Listed
+}
+
+// Listed is a manifest, and how it is addressed.
+type Listed struct {
+	Tag        string // "" for none
+	Descriptor v1.Descriptor
+	Document   oci.Document
+}
+
+// NewListed checks a manifest for a listing. ref is the value of its entry's annotation org.opencontainers.image.ref.name: a
+// tag, or a whole reference name as podman writes it; or a digest of doc; or "". Kinds: input for one that is too large,
+// verification for a digest that is not its own.
+func NewListed(ref string, doc oci.Document) (Listed, error) {
+	p := Listed{Tag: ref, Descriptor: doc.Descriptor(), Document: doc}
+	if oci.CheckDigest(ref) == nil {
+		want := digest.Digest(ref)
+		if got := want.Algorithm().FromBytes(doc.Raw); got != want {
+			return p, errs.New(errs.Verification, ref, "manifest has the digest %s", got)
+		}
+		p.Tag, p.Descriptor.Digest = "", want
+	}
+	if p.Descriptor.Size > oci.MaxManifest {
+		return p, errs.New(errs.Input, p.Descriptor.Digest.String(), "manifest has %d bytes, allowed are %d", p.Descriptor.Size, oci.MaxManifest)
+	}
+	return p, nil
+}
+
+// Blob is the manifest as a blob. Whoever stores it verifies it.
+func (p Listed) Blob() content.Blob { return document{p} }
+
+type document struct{ Listed }
+
+func (d document) Descriptor() v1.Descriptor { return d.Listed.Descriptor }
+
+func (d document) Open(context.Context) (io.ReadCloser, error) {
+	return io.NopCloser(bytes.NewReader(d.Document.Raw)), nil
+}
+
+// Add lists a manifest.
+func (l *Listing) Add(p Listed) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.puts = append(l.puts, p)
+}
+
+// All are the manifests in the order in which they came.
+func (l *Listing) All() []Listed {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.puts[:len(l.puts):len(l.puts)]
+}
+
+// Clear forgets all.
+func (l *Listing) Clear() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.puts = nil
+}
+
+// Index changes an index.json, or makes one where raw is nil. What it has nothing to do with is kept, unknown members too.
+func (l *Listing) Index(raw []byte) ([]byte, error) {
+	x, err := parseIndex(raw, v1.ImageIndexFile)
+	if err != nil {
+		return nil, err
+	}
+	puts := l.All()
+	below, err := children(puts)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range puts {
+		switch {
+		case p.Tag != "":
+			err = x.tag(p.Tag, p.Descriptor)
+		case !below[p.Descriptor.Digest]:
+			err = x.list(p.Descriptor)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return x.bytes(v1.ImageIndexFile)
+}
+
+// children are the digests that indexes list.
+func children(puts []Listed) (map[digest.Digest]bool, error) {
+	below := map[digest.Digest]bool{}
+	for _, p := range puts {
+		if !p.Document.IsIndex() {
+			continue
+		}
+		list, err := p.Document.Index()
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range list.Manifests {
+			below[d.Digest] = true
+		}
+	}
+	return below, nil
+}
