@@ -82,7 +82,7 @@ func (r *repository) Manifest(ctx context.Context, reference string) (oci.Docume
 	if resp.Status != 200 {
 		return oci.Document{}, r.failed(resp, subject, "manifest")
 	}
-	raw, err := r.c.readAll(resp, oci.MaxManifest, subject)
+	raw, err := r.c.readAll(ctx, resp, oci.MaxManifest, subject)
 	if err != nil {
 		return oci.Document{}, err
 	}

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"context"
 	"io"
 	"strings"
 	"time"
@@ -70,12 +71,32 @@ func meaning(status int) (errs.Kind, string) {
 	return errs.Unsupported, "the registry answers " + itoa(status) + ", which makes no sense here"
 }
 
-// readAll reads a body whole, within a limit in bytes.
-func (c *Client) readAll(resp *fetchshim.Response, limit int64, subject string) ([]byte, error) {
+// readAll reads a body whole, within a limit in bytes. One that breaks off is of kind network.
+func (c *Client) readAll(ctx context.Context, resp *fetchshim.Response, limit int64, subject string) ([]byte, error) {
 	if n := length(resp); n > limit {
 		return nil, errs.New(errs.Input, subject, "is announced with %d bytes; %d are allowed here", n, limit)
 	}
-	return oci.ReadLimited(&steady{r: resp.Body, yield: c.o.Yield}, limit, subject)
+	return io.ReadAll(&bounded{ctx: ctx, r: &steady{r: resp.Body, yield: c.o.Yield}, subject: subject, limit: limit})
+}
+
+// bounded fails where r does, or has more than limit bytes.
+type bounded struct {
+	ctx     context.Context
+	r       io.Reader
+	subject string
+	limit   int64
+	at      int64 // bytes read
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	n, err := b.r.Read(p[:min(int64(len(p)), b.limit-b.at+1)])
+	if b.at += int64(n); b.at > b.limit {
+		return 0, errs.New(errs.Input, b.subject, "is larger than the %d bytes allowed here", b.limit)
+	}
+	if err != nil && err != io.EOF {
+		err = broken(b.ctx, err, b.subject, b.at)
+	}
+	return n, err
 }
 
 func isHTML(contentType string, raw []byte) bool {
