@@ -69,7 +69,7 @@ func (f *filesystem) find(ctx context.Context, in CatIn) (*layer.Inode, string, 
 		return view.Lookup(in.Path)
 	}
 	view := layer.NewView()
-	if _, err := f.apply(ctx, view, *in.Layer); err != nil {
+	if _, err := f.applyQuietly(ctx, view, *in.Layer, view.Add); err != nil {
 		return nil, "", err
 	}
 	ino, at, err := view.Lookup(in.Path)

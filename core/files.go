@@ -66,13 +66,7 @@ func files(ctx context.Context, env *Env, in FilesIn, yield func(FileItem) bool)
 	if err != nil {
 		return err
 	}
-	view.Walk(func(n layer.Name) bool {
-		if err = fsys.pace(ctx); err != nil {
-			return false
-		}
-		return !match(n.Path) || yield(nameItem(n))
-	})
-	return err
+	return fsys.walk(ctx, view, func(n layer.Name) bool { return !match(n.Path) || yield(nameItem(n)) })
 }
 
 func layerFiles(ctx context.Context, fsys *filesystem, i int, match func(string) bool, yield func(FileItem) bool) error {

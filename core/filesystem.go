@@ -21,8 +21,9 @@ type filesystem struct {
 	env    *Env
 	src    content.Source
 	typed  string
-	layers []v1.Descriptor
-	steps  int // since the last yield
+	img    image
+	layers []v1.Descriptor // of img
+	steps  int             // since the last yield
 }
 
 // filesystem opens the image that typed names. The caller closes its source.
@@ -35,24 +36,24 @@ func (e *Env) filesystem(ctx context.Context, typed, platform string) (*filesyst
 	if err != nil {
 		return nil, err
 	}
-	layers, err := e.layers(ctx, src, r.Ident(), typed, c)
+	img, err := e.layered(ctx, src, r.Ident(), typed, c)
 	if err != nil {
 		_ = src.Close()
 		return nil, err
 	}
-	return &filesystem{env: e, src: src, typed: typed, layers: layers}, nil
+	return &filesystem{env: e, src: src, typed: typed, img: img, layers: img.manifest.Layers}, nil
 }
 
-func (e *Env) layers(ctx context.Context, src content.Source, ident, typed string, c choice) ([]v1.Descriptor, error) {
+func (e *Env) layered(ctx context.Context, src content.Source, ident, typed string, c choice) (image, error) {
 	doc, err := src.Manifest(ctx, ident)
 	if err != nil {
-		return nil, subject(typed, err)
+		return image{}, subject(typed, err)
 	}
 	img, err := e.pick(ctx, src, doc, ident, typed, c)
 	if err != nil {
-		return nil, err
+		return img, err
 	}
-	return img.manifest.Layers, checkLayers(img.manifest, typed)
+	return img, checkLayers(img.manifest, typed)
 }
 
 // checkLayers refuses what has no file system. The layers decide: an old registry may call a config anything, and an
@@ -130,23 +131,27 @@ const maxBroken = 10
 func (f *filesystem) view(ctx context.Context) (*layer.View, error) {
 	v := layer.NewView()
 	for i := range f.layers {
-		broken, err := f.apply(ctx, v, i)
-		if err != nil {
+		if err := f.apply(ctx, v, i, v.Add); err != nil {
 			return nil, err
-		}
-		for _, b := range broken[:min(len(broken), maxBroken)] {
-			f.warn("layer %d: /%s is a hard link to /%s, which does not exist", i, b.Path, b.Target)
-		}
-		if n := len(broken) - maxBroken; n > 0 {
-			f.warn("layer %d: %d more hard links lead nowhere", i, n)
 		}
 	}
 	return v, nil
 }
 
-// apply reads layer i into v.
-func (f *filesystem) apply(ctx context.Context, v *layer.View, i int) ([]layer.Broken, error) {
-	if err := f.each(ctx, i, v.Add); err != nil {
+// apply reads layer i into v by way of add, and warns of hard links that lead nowhere.
+func (f *filesystem) apply(ctx context.Context, v *layer.View, i int, add func(layer.Entry) error) error {
+	broken, err := f.applyQuietly(ctx, v, i, add)
+	for _, b := range broken[:min(len(broken), maxBroken)] {
+		f.warn("layer %d: /%s is a hard link to /%s, which does not exist", i, b.Path, b.Target)
+	}
+	if n := len(broken) - maxBroken; n > 0 {
+		f.warn("layer %d: %d more hard links lead nowhere", i, n)
+	}
+	return err
+}
+
+func (f *filesystem) applyQuietly(ctx context.Context, v *layer.View, i int, add func(layer.Entry) error) ([]layer.Broken, error) {
+	if err := f.each(ctx, i, add); err != nil {
 		return nil, err
 	}
 	broken, err := v.EndLayer(func() error { return f.pace(ctx) })

@@ -21,6 +21,8 @@ var examples = map[string]string{
 	"digest":  "  stevedore digest alpine:3.20\n  stevedore digest --platform linux/arm64 alpine:3.20\n  tar c . | stevedore digest --file - --algorithm sha512",
 	"tags":    "  stevedore tags alpine\n  stevedore tags --limit 100 --after 3.19 alpine",
 	"files":   "  stevedore files alpine:3.20\n  stevedore files --long alpine '/etc/**' '*.so'\n  stevedore files --layer 0 docker-archive:saved.tar",
+	"layers":  "  stevedore layers alpine:3.20\n  stevedore layers --platform linux/arm64 docker-archive:saved.tar\n  stevedore layers --entries --files --jsonl alpine",
+	"export":  "  stevedore export alpine:3.20 | tar t\n  stevedore export --output etc.tar alpine /etc\n  stevedore export --layer 0 alpine >layer.tar",
 	"cat":     "  stevedore cat alpine /etc/os-release\n  stevedore cat --output sh alpine /bin/sh",
 	"copy":    "  stevedore copy alpine:3.20 registry.example/mirror/alpine:3.20\n  stevedore copy --platform linux/amd64 --platform linux/arm64 alpine oci:./alpine:3.20\n  stevedore copy oci:./app:v1 docker://ghcr.io/org/app:v1 docker://ghcr.io/org/app:latest",
 	"sync":    "  stevedore sync jobs.txt\n  stevedore sync --dry-run --shard 1/4 jobs.json\n  stevedore sync --to registry.example/mirror skopeo.yaml\n  echo 'alpine:3.20 registry.example/alpine:3.20' | stevedore sync -",
@@ -42,7 +44,7 @@ func command(sh *Shell, g *Global, v core.Verb) *cobra.Command {
 	}
 	addFlags(cmd, Fields(v.In))
 	switch v.Name {
-	case "files":
+	case "files", "layers":
 		cmd.Flags().BoolVarP(&r.long, "long", "l", false, "type, mode, owner, size, time, layer and link of each path")
 	case "sync":
 		cmd.Flags().StringVar(&r.to, "to", "", "where images go whose file names no destination, as skopeo's do not")

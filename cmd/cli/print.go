@@ -106,6 +106,13 @@ func (p *printer) item(v core.Verb, b []byte) error {
 		}
 		return p.synced(it)
 	}
+	if v.Name == "layers" {
+		it, err := decodeInto[core.LayersItem](b)
+		if err != nil {
+			return err
+		}
+		return p.layers(it)
+	}
 	if v.Name != "files" {
 		var s string
 		if err := json.Unmarshal(b, &s); err != nil {
@@ -117,6 +124,10 @@ func (p *printer) item(v core.Verb, b []byte) error {
 	if err != nil {
 		return err
 	}
+	return p.file(f)
+}
+
+func (p *printer) file(f core.FileItem) error {
 	if !p.long {
 		return p.line([]byte(plain(f.Path)))
 	}

@@ -3,6 +3,7 @@ package layer
 import (
 	"archive/tar"
 	"context"
+	"encoding/base64"
 	"errors"
 	"io"
 	"slices"
@@ -35,7 +36,8 @@ type Reader struct {
 	close   func() error
 	tar     *tar.Reader
 	content io.Reader // of the current entry
-	next    int       // index of the next entry
+	head    *tar.Header
+	next    int // index of the next entry
 }
 
 // Open starts reading the layer that b holds. The compression is found by content, since media types of real images lie.
@@ -69,6 +71,7 @@ func (r *Reader) Next() (Entry, error) {
 			return Entry{}, r.fail(r.next, err)
 		}
 		index := r.next
+		r.head = h
 		r.next++
 		if r.next > maxEntries {
 			return Entry{}, errs.New(errs.Input, r.subject, "has more than %d entries", maxEntries)
@@ -89,6 +92,26 @@ func (r *Reader) Read(p []byte) (int, error) {
 		err = r.fail(r.next-1, err)
 	}
 	return n, err
+}
+
+// Xattrs returns the extended attributes of the entry that Next returned last, with their values.
+func (r *Reader) Xattrs() map[string]string {
+	all := map[string]string{}
+	for k, v := range r.head.PAXRecords {
+		if name, ok := strings.CutPrefix(k, schily); ok {
+			all[name] = v
+		}
+	}
+	for k, v := range r.head.PAXRecords { // bsdtar writes both, the second one in base 64
+		name, ok := strings.CutPrefix(k, libarchive)
+		if _, known := all[name]; !ok || known {
+			continue
+		}
+		if b, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(v, "=")); err == nil {
+			all[name] = string(b)
+		}
+	}
+	return all
 }
 
 // Finish reads what is left, so that the blob's digest is checked.
@@ -176,13 +199,19 @@ func (c *counter) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// The prefixes of PAX records that hold extended attributes.
+const (
+	schily     = "SCHILY.xattr."
+	libarchive = "LIBARCHIVE.xattr."
+)
+
 // xattrs returns the names of extended attributes, which PAX records carry under two prefixes.
 func xattrs(h *tar.Header) []string {
 	var names []string
 	for k := range h.PAXRecords {
-		if name, ok := strings.CutPrefix(k, "SCHILY.xattr."); ok {
+		if name, ok := strings.CutPrefix(k, schily); ok {
 			names = append(names, name)
-		} else if name, ok := strings.CutPrefix(k, "LIBARCHIVE.xattr."); ok && !slices.Contains(names, name) {
+		} else if name, ok := strings.CutPrefix(k, libarchive); ok && !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}

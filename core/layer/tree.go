@@ -17,7 +17,7 @@ type Inode struct {
 	Mode     uint16
 	Type     Type
 	nsec     int32
-	names    int32 // how many names it was given; an upper bound, since what is hidden is not counted off
+	names    int32 // how many names it has
 	sec      int64
 	more     *more // nil for most
 }

@@ -22,6 +22,9 @@ type View struct {
 	hides   []change // its whiteouts, with an inode for a plain one and none for an opaque one
 	links   []late   // hard links of this layer whose target has not come yet
 	fresh   map[string]bool
+
+	now, ended Changes          // of the layer being applied, and of the one before
+	back       map[string]int64 // names that it hides and sets again, with the bytes they had
 }
 
 // change is one entry on its way into the view.
@@ -95,7 +98,8 @@ func (v *View) EndLayer(pace func() error) ([]Broken, error) {
 		}
 	}
 	slices.Reverse(broken)
-	v.pending, v.hides, v.links, v.fresh = nil, nil, nil, nil
+	v.pending, v.hides, v.links, v.fresh, v.back = nil, nil, nil, nil, nil
+	v.ended, v.now = v.now, Changes{}
 	v.layers++
 	return broken, nil
 }
@@ -112,11 +116,16 @@ func (v *View) hide(c change) {
 		return // there is no such directory below
 	}
 	n := stack[len(stack)-1]
+	at := strings.TrimPrefix(pathOf(stack), "/")
 	if base == "" {
+		v.gone(at, n.kids)
 		n.kids = nil
 		return
 	}
-	n.remove(base)
+	if k := n.child(base); k != nil {
+		v.goneName(path.Join(at, base), k)
+		n.remove(base)
+	}
 }
 
 // replaces says whether the current layer has an entry at path itself.
@@ -132,14 +141,14 @@ func (v *View) replaces(p string) bool {
 
 // put sets one entry. A hard link whose target is not there is set as it is and noted.
 func (v *View) put(c change) error {
-	ino := c.ino
+	ino, bytes := c.ino, c.ino.Size
 	if ino.Type == Hardlink {
 		if target := v.target(c); target != nil {
 			target.names++
 			ino = target
 		}
 	}
-	k, err := v.set(c.path, ino)
+	k, err := v.set(c.path, ino, bytes)
 	if ino.Type == Hardlink && k != nil {
 		v.links = append(v.links, late{c, k})
 	}
@@ -176,9 +185,9 @@ func (v *View) settle(l late) bool {
 	return true
 }
 
-// set gives a name to an inode and returns the name; nil is for the root. Only a directory over a directory keeps what is
+// set gives a name to an inode, with bytes of new content, and returns the name; nil is for the root. Only a directory over a directory keeps what is
 // in it.
-func (v *View) set(p string, ino *Inode) (*node, error) {
+func (v *View) set(p string, ino *Inode, bytes int64) (*node, error) {
 	if p == "" {
 		if ino.Type == Dir {
 			v.root.ino, v.root.layer = ino, v.layers
@@ -199,6 +208,7 @@ func (v *View) set(p string, ino *Inode) (*node, error) {
 	}
 	parent := stack[len(stack)-1]
 	k := parent.child(base)
+	v.weigh(p, k, ino, bytes)
 	if k == nil {
 		k = v.name(parent, base, ino)
 	} else {
@@ -228,6 +238,7 @@ func (v *View) makeDirs(dir string) ([]*node, error) {
 		if k == nil {
 			return v.name(parent, name, implicit(v.layers))
 		}
+		v.now.Hidden.add(k.ino.release())
 		k.ino, k.layer, k.kids = implicit(v.layers), v.layers, nil
 		return k
 	}})

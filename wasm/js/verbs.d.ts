@@ -178,6 +178,54 @@ export interface FileItem {
   layer: number;
 }
 
+export interface LayersIn {
+  /** image reference */
+  ref: string;
+  /** os/arch[/variant] to choose from an index */
+  platform?: string;
+  /** give each layer's own entries before it, while they are read */
+  entries?: boolean;
+  /** give the merged file system after the last layer */
+  files?: boolean;
+}
+
+export interface LayersItem {
+  layer?: LayerItem;
+  /** what the layer itself has, with its whiteouts, in the order of the archive */
+  entry?: FileItem;
+  /** a path of the merged file system, as files gives it */
+  file?: FileItem;
+}
+
+export interface LayerItem {
+  /** counted from 0 */
+  index: number;
+  mediaType: string;
+  digest: string;
+  /** bytes as stored */
+  size: number;
+  /** digest of the uncompressed layer */
+  diffId?: string;
+  createdBy?: string;
+  /** entries of the archive that are part of the file system */
+  entries: number;
+  /** bytes of content of its files */
+  unpacked: number;
+  /** files that were not there */
+  added: FileCount;
+  /** files that were there; bytes are of their new content */
+  changed: FileCount;
+  /** bytes that the changed files had, which are in the image still and seen no more */
+  replaced: number;
+  /** files of lower layers that are seen no more */
+  hidden: FileCount;
+}
+
+export interface FileCount {
+  files: number;
+  bytes: number;
+}
+
 export interface CatIn {
   /** image reference */
   ref: string;
@@ -202,6 +250,28 @@ export interface CatOut {
   digest: string;
   /** layer that has the content, counted from 0 */
   layer: number;
+}
+
+export interface ExportIn {
+  /** image reference */
+  ref: string;
+  /** folder or file in the image; symbolic links are followed inside the image (default: everything) */
+  path?: string;
+  /** os/arch[/variant] to choose from an index */
+  platform?: string;
+  /** one layer alone, counted from 0: what it holds, without its whiteouts */
+  layer?: number;
+  /** write to this file; - is standard output */
+  output?: string;
+}
+
+export interface ExportOut {
+  /** entries of the archive */
+  entries: number;
+  /** bytes of the archive */
+  size: number;
+  /** SHA-256 of the archive */
+  digest: string;
 }
 
 export interface CopyIn {
@@ -358,8 +428,12 @@ export interface Verbs<Options = CallOptions> {
   tags(request: TagsIn, options?: Options): ListCall<string>;
   /** List the files of an image, merged or layer by layer. */
   files(request: FilesIn, options?: Options): ListCall<FileItem>;
+  /** Say what each layer adds, changes and hides. */
+  layers(request: LayersIn, options?: Options): ListCall<LayersItem>;
   /** Write one file of an image. */
   cat(request: CatIn, options?: Options): Call<CatOut & { bytes?: Uint8Array }>;
+  /** Write the file system of an image, a folder of it or a layer as a tar archive. */
+  export(request: ExportIn, options?: Options): Call<ExportOut & { bytes?: Uint8Array }>;
   /** Copy an image, an index or an artifact from anywhere to anywhere. */
   copy(request: CopyIn, options?: Options): Call<CopyOut>;
   /** Keep repositories in step: copy what changed, and say what was done. */
