@@ -190,13 +190,9 @@ func (c copier) copy(ctx context.Context, e endpoint, out *CopyOut) (Copied, err
 }
 
 func (c copier) move(ctx context.Context, plan *xfer.Plan, e endpoint) (xfer.Report, *xfer.Plan, error) {
-	first := e.refs[0]
-	if c.env.Sink == nil {
-		return xfer.Report{}, nil, errs.New(errs.Unsupported, first.Typed, "this host writes no images")
-	}
-	dst, err := c.env.Sink(ctx, first)
+	dst, err := c.env.sink(ctx, e.refs[0])
 	if err != nil {
-		return xfer.Report{}, nil, subject(first.Typed, err)
+		return xfer.Report{}, nil, err
 	}
 	defer dst.Close()
 	if only, ok := content.As[content.ImagesOnly](dst); ok && only.ImagesOnly() && plan.IsIndex() && len(c.o.Platforms) == 0 {

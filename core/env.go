@@ -53,6 +53,24 @@ func (e *Env) open(ctx context.Context, typed string) (content.Source, ref.Refer
 	return src, r, nil
 }
 
+// create parses a reference and opens its endpoint for writing.
+func (e *Env) create(ctx context.Context, typed string) (ref.Reference, content.Sink, error) {
+	r, err := ref.Parse(typed)
+	if err != nil {
+		return r, nil, err
+	}
+	s, err := e.sink(ctx, r)
+	return r, s, err
+}
+
+func (e *Env) sink(ctx context.Context, r ref.Reference) (content.Sink, error) {
+	if e.Sink == nil {
+		return nil, errs.New(errs.Unsupported, r.Typed, "this host writes no images")
+	}
+	s, err := e.Sink(ctx, r)
+	return s, subjectOf(r.Typed, err)
+}
+
 func (e *Env) emit(ev event.Event) {
 	if e.Event != nil {
 		e.Event(ev)

@@ -202,6 +202,7 @@ func TestSyncStops(t *testing.T) {
 	}
 	env, _, _ := mirror(t, tags...)
 	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
 	n := 0
 	for _, err := range core.Sync(ctx, env, core.SyncIn{Jobs: []core.SyncJob{{Source: "mem:src", Destination: "mem:dst", Tags: all()}}}) {
 		if err != nil {

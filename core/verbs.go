@@ -14,6 +14,16 @@ func verbs() []Verb {
 		Define("export", "Write the file system of an image, a folder of it or a layer as a tar archive", Export),
 		Define("copy", "Copy an image, an index or an artifact from anywhere to anywhere", Copy),
 		DefineList("sync", "Keep repositories in step: copy what changed, and say what was done", Sync),
+		Define("tag", "Give a manifest more tags where it is", Tag),
+		Define("delete", "Take a tag away, or delete a manifest", Delete),
+		DefineList("catalog", "List the repositories of a registry", Catalog),
+		DefineList("validate", "Read all of an image and check every digest, size and diff ID", Validate),
+		Define("manifest-get", "Write a manifest or index exactly as it is there", ManifestGet),
+		Define("manifest-head", "Tell whether a manifest is there, and what it is", ManifestHead),
+		Define("manifest-put", "Write a manifest or index from a file", ManifestPut),
+		Define("blob-get", "Write a blob", BlobGet),
+		Define("blob-head", "Tell whether a blob is there, and its size", BlobHead),
+		Define("blob-put", "Upload a file as a blob", BlobPut),
 		Define("version", "Tell which build this is and what it can do", Version),
 	}
 }

@@ -74,12 +74,7 @@ func newRoot(sh *Shell, g *Global) *cobra.Command {
 			"archive (oci-archive:, docker-archive:), in a folder (dir:). It needs no daemon and no root.",
 		Example:       "  stevedore inspect alpine:3.20\n  stevedore files docker-archive:saved.tar '/etc/**'\n  stevedore cat oci:./layout:latest /etc/os-release",
 		SilenceErrors: true, SilenceUsage: true,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return errs.New(errs.Input, args[0], "is not a command").Hinted("stevedore --help lists them")
-			}
-			return nil
-		},
+		Args: noSuch,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetOut(sh.Stdout)
@@ -89,12 +84,36 @@ func newRoot(sh *Shell, g *Global) *cobra.Command {
 	})
 	globals(root, sh, g)
 	for _, v := range core.Verbs {
-		root.AddCommand(command(sh, g, v))
+		group(root, v).AddCommand(command(sh, g, v))
 	}
 	if sh.Commands != nil {
 		root.AddCommand(sh.Commands(g)...)
 	}
 	return root
+}
+
+// group is the command that the command of a verb belongs to: of manifest-get it is manifest.
+func group(root *cobra.Command, v core.Verb) *cobra.Command {
+	name, _, ok := strings.Cut(v.Name, "-")
+	if !ok {
+		return root
+	}
+	for _, c := range root.Commands() {
+		if c.Name() == name {
+			return c
+		}
+	}
+	c := &cobra.Command{Use: name, Short: "One " + name + " at a time, for scripts", Args: noSuch, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
+	root.AddCommand(c)
+	return c
+}
+
+// noSuch refuses arguments of a command that has only subcommands.
+func noSuch(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return errs.New(errs.Input, args[0], "is not a command").Hinted("%s --help lists them", cmd.CommandPath())
+	}
+	return nil
 }
 
 func globals(root *cobra.Command, sh *Shell, g *Global) {

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -26,6 +28,18 @@ var examples = map[string]string{
 	"cat":     "  stevedore cat alpine /etc/os-release\n  stevedore cat --output sh alpine /bin/sh",
 	"copy":    "  stevedore copy alpine:3.20 registry.example/mirror/alpine:3.20\n  stevedore copy --platform linux/amd64 --platform linux/arm64 alpine oci:./alpine:3.20\n  stevedore copy oci:./app:v1 docker://ghcr.io/org/app:v1 docker://ghcr.io/org/app:latest",
 	"sync":    "  stevedore sync jobs.txt\n  stevedore sync --dry-run --shard 1/4 jobs.json\n  stevedore sync --to registry.example/mirror skopeo.yaml\n  echo 'alpine:3.20 registry.example/alpine:3.20' | stevedore sync -",
+	"tag":     "  stevedore tag registry.example/app:1.2.3 1.2 1 latest",
+	"delete":  "  stevedore delete registry.example/app:old\n  stevedore delete --manifest --referrers registry.example/app:old\n  stevedore delete --dry-run registry.example/app@sha256:…",
+	"catalog": "  stevedore catalog --limit 100 registry.example",
+
+	"validate":      "  stevedore validate oci:./layout:latest\n  stevedore validate --json registry.example/app:1 | jq '.[] | select(.error)'",
+	"manifest-get":  "  stevedore manifest get registry.example/app:1",
+	"manifest-head": "  stevedore manifest head --json registry.example/app:1",
+	"manifest-put":  "  stevedore manifest put registry.example/app:1 manifest.json",
+	"blob-get":      "  stevedore blob get registry.example/app@sha256:… > layer.tar.gz",
+	"blob-head":     "  stevedore blob head registry.example/app@sha256:…",
+	"blob-put":      "  stevedore blob put registry.example/app layer.tar.gz",
+
 	"version": "  stevedore version --json",
 }
 
@@ -33,7 +47,7 @@ var examples = map[string]string{
 func command(sh *Shell, g *Global, v core.Verb) *cobra.Command {
 	r := &run{sh: sh, g: g, v: v}
 	cmd := &cobra.Command{
-		Use: Usage(v), Short: v.Summary, Example: examples[v.Name], DisableFlagsInUseLine: true,
+		Use: strings.TrimPrefix(Usage(v), parent(v)), Short: v.Summary, Example: examples[v.Name], DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			req, err := request(cmd, v, args)
 			if err != nil {
@@ -50,6 +64,14 @@ func command(sh *Shell, g *Global, v core.Verb) *cobra.Command {
 		cmd.Flags().StringVar(&r.to, "to", "", "where images go whose file names no destination, as skopeo's do not")
 	}
 	return cmd
+}
+
+// parent is the command before that of the verb, with a space after it; "" for most.
+func parent(v core.Verb) string {
+	if name, _, ok := strings.Cut(v.Name, "-"); ok {
+		return name + " "
+	}
+	return ""
 }
 
 // run is one call of a verb from the command line.
@@ -88,7 +110,7 @@ func (r *run) do(ctx context.Context, req map[string]any) error {
 	}
 	p := newPrinter(r.sh, r.long)
 	out, err := r.v.Call(ctx, env, in, func(b []byte) error { return r.item(p, b) })
-	if err == nil || errs.Of(err) == errs.Partial { // a report of which some items failed is a whole one
+	if err == nil || slices.Contains([]errs.Kind{errs.Partial, errs.Verification}, errs.Of(err)) && r.v.Item != nil { // a report of which some items failed is a whole one
 		err = errors.Join(err, r.result(p, out))
 	}
 	if ferr := p.Flush(); err == nil {

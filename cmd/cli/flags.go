@@ -56,7 +56,7 @@ func kebab(camel string) string {
 
 // Usage is the line that shows how a verb is called.
 func Usage(v core.Verb) string {
-	parts := []string{v.Name}
+	parts := []string{strings.Replace(v.Name, "-", " ", 1)}
 	for _, f := range Fields(v.In) {
 		if f.Arg != "" {
 			parts = append(parts, f.Arg)

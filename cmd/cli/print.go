@@ -2,13 +2,14 @@ package cli
 
 import (
 	"bufio"
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
 	"unicode"
+
+	"github.com/opencontainers/go-digest"
 
 	"github.com/stevedore-oci/stevedore/core"
 )
@@ -99,32 +100,26 @@ func when(stamp string) string {
 
 // item prints one item of a list.
 func (p *printer) item(v core.Verb, b []byte) error {
-	if v.Name == "sync" {
-		it, err := decodeInto[core.SyncItem](b)
-		if err != nil {
-			return err
-		}
-		return p.synced(it)
+	switch v.Name {
+	case "files":
+		return show(b, p.file)
+	case "sync":
+		return show(b, p.synced)
+	case "validate":
+		return show(b, p.validated)
+	case "layers":
+		return show(b, p.layers)
 	}
-	if v.Name == "layers" {
-		it, err := decodeInto[core.LayersItem](b)
-		if err != nil {
-			return err
-		}
-		return p.layers(it)
-	}
-	if v.Name != "files" {
-		var s string
-		if err := json.Unmarshal(b, &s); err != nil {
-			return err
-		}
-		return p.line([]byte(plain(s)))
-	}
-	f, err := decodeInto[core.FileItem](b)
+	return show(b, func(s string) error { return p.line([]byte(plain(s))) })
+}
+
+// show decodes a result of our own and prints it.
+func show[T any](b []byte, print func(T) error) error {
+	v, err := decodeInto[T](b)
 	if err != nil {
 		return err
 	}
-	return p.file(f)
+	return print(v)
 }
 
 func (p *printer) file(f core.FileItem) error {
@@ -199,35 +194,28 @@ func (p *printer) table() *tabwriter.Writer { return tabwriter.NewWriter(p.w, 0,
 func (p *printer) result(v core.Verb, out []byte) error {
 	switch v.Name {
 	case "inspect":
-		o, err := decodeInto[core.InspectOut](out)
-		if err != nil {
-			return err
-		}
-		return p.inspect(o)
-	case "digest":
-		o, err := decodeInto[core.DigestOut](out)
-		if err != nil {
-			return err
-		}
-		return p.line([]byte(o.Digest))
+		return show(out, p.inspect)
+	case "digest", "manifest-head", "manifest-put", "blob-put":
+		return show(out, func(o core.BlobOut) error { return p.line([]byte(o.Digest)) })
 	case "cat":
-		o, err := decodeInto[core.CatOut](out)
-		if err != nil {
-			return err
-		}
-		return p.line([]byte(fmt.Sprintf("%s  %s  %s", plain(o.Path), size(o.Size), o.Digest)))
+		return show(out, func(o core.CatOut) error { return p.written(o.Path, o.Size, o.Digest) })
+	case "manifest-get", "blob-get", "blob-head":
+		return show(out, func(o core.BlobOut) error { return p.written("", o.Size, o.Digest) })
 	case "copy":
-		o, err := decodeInto[core.CopyOut](out)
-		if err != nil {
-			return err
-		}
-		return p.copied(o)
+		return show(out, p.copied)
+	case "tag":
+		return show(out, p.tagged)
+	case "delete":
+		return show(out, p.deleted)
 	case "version":
-		o, err := decodeInto[core.VersionOut](out)
-		if err != nil {
-			return err
-		}
-		return p.line([]byte(fmt.Sprintf("stevedore %s, reactor ABI %d", o.Version, o.ABI)))
+		return show(out, func(o core.VersionOut) error {
+			return p.line([]byte(fmt.Sprintf("stevedore %s, reactor ABI %d", o.Version, o.ABI)))
+		})
 	}
 	return p.line(out)
+}
+
+// written tells of content that went to a file.
+func (p *printer) written(name string, n int64, d digest.Digest) error {
+	return p.line([]byte(strings.TrimSpace(fmt.Sprintf("%s  %s  %s", plain(name), size(n), d))))
 }

@@ -409,6 +409,118 @@ export interface Wire {
   hint?: string;
 }
 
+export interface TagIn {
+  /** manifest or index that is there */
+  ref: string;
+  /** names to give it in the same place */
+  tags: string[];
+}
+
+export interface TagOut {
+  digest: string;
+  tags: string[];
+}
+
+export interface DeleteIn {
+  /** a tag, which is taken away from its manifest, or a digest, which is deleted with all its tags */
+  ref: string;
+  /** delete the manifest that the tag names, and so every other tag of it */
+  manifest?: boolean;
+  /** delete what refers to the manifest first: signatures, attestations, SBOMs */
+  referrers?: boolean;
+  /** say what would be deleted and delete nothing */
+  dryRun?: boolean;
+}
+
+export interface DeleteOut {
+  tag?: string;
+  /** what the reference named */
+  digest: string;
+  /** the manifest itself was deleted, not only a tag */
+  manifest: boolean;
+  referrers: string[];
+  /** nothing was deleted */
+  dryRun?: boolean;
+}
+
+export interface CatalogIn {
+  /** host[:port] of a registry */
+  registry: string;
+  /** stop after so many */
+  limit?: number;
+  /** start after this repository */
+  after?: string;
+}
+
+export interface ValidateIn {
+  /** image, index or artifact, all of whose content is read */
+  ref: string;
+}
+
+export interface ValidateItem {
+  digest: string;
+  kind: 'index' | 'manifest' | 'config' | 'layer' | 'blob';
+  /** bytes, by its descriptor */
+  size: number;
+  /** of a layer: the digest of its content without compression */
+  diffId?: string;
+  /** what is wrong with it */
+  error?: Wire;
+}
+
+export interface ManifestGetIn {
+  /** manifest or index */
+  ref: string;
+  /** where its bytes go: a file, or - for standard output */
+  output?: string;
+}
+
+export interface ManifestOut {
+  digest: string;
+  /** bytes */
+  size: number;
+  mediaType: string;
+}
+
+export interface ManifestHeadIn {
+  /** manifest or index */
+  ref: string;
+}
+
+export interface ManifestPutIn {
+  /** tag or digest that it gets */
+  ref: string;
+  /** the manifest; - is standard input */
+  file: string;
+  /** media type, where the manifest does not say it itself */
+  mediaType?: string;
+}
+
+export interface BlobGetIn {
+  /** repository@digest */
+  ref: string;
+  /** where its bytes go: a file, or - for standard output */
+  output?: string;
+}
+
+export interface BlobOut {
+  digest: string;
+  /** bytes */
+  size: number;
+}
+
+export interface BlobHeadIn {
+  /** repository@digest */
+  ref: string;
+}
+
+export interface BlobPutIn {
+  /** repository, or repository@digest to have the digest checked */
+  ref: string;
+  /** the content, which is read twice: standard input is no such file */
+  file: string;
+}
+
 export interface VersionIn {
 }
 
@@ -438,6 +550,26 @@ export interface Verbs<Options = CallOptions> {
   copy(request: CopyIn, options?: Options): Call<CopyOut>;
   /** Keep repositories in step: copy what changed, and say what was done. */
   sync(request: SyncIn, options?: Options): ListCall<SyncItem>;
+  /** Give a manifest more tags where it is. */
+  tag(request: TagIn, options?: Options): Call<TagOut>;
+  /** Take a tag away, or delete a manifest. */
+  delete(request: DeleteIn, options?: Options): Call<DeleteOut>;
+  /** List the repositories of a registry. */
+  catalog(request: CatalogIn, options?: Options): ListCall<string>;
+  /** Read all of an image and check every digest, size and diff ID. */
+  validate(request: ValidateIn, options?: Options): ListCall<ValidateItem>;
+  /** Write a manifest or index exactly as it is there. */
+  manifest-get(request: ManifestGetIn, options?: Options): Call<ManifestOut & { bytes?: Uint8Array }>;
+  /** Tell whether a manifest is there, and what it is. */
+  manifest-head(request: ManifestHeadIn, options?: Options): Call<ManifestOut>;
+  /** Write a manifest or index from a file. */
+  manifest-put(request: ManifestPutIn, options?: Options): Call<ManifestOut>;
+  /** Write a blob. */
+  blob-get(request: BlobGetIn, options?: Options): Call<BlobOut & { bytes?: Uint8Array }>;
+  /** Tell whether a blob is there, and its size. */
+  blob-head(request: BlobHeadIn, options?: Options): Call<BlobOut>;
+  /** Upload a file as a blob. */
+  blob-put(request: BlobPutIn, options?: Options): Call<BlobOut>;
   /** Tell which build this is and what it can do. */
   version(request?: VersionIn, options?: Options): Call<VersionOut>;
 }
