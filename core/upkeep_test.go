@@ -182,6 +182,3 @@ func TestManifestAndBlob(t *testing.T) {
 
 func second[T any](_ T, err error) error { return err }
 
-type nopCloser struct{ io.Writer }
-
-func (nopCloser) Close() error { return nil }
