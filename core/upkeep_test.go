@@ -181,4 +181,3 @@ func TestManifestAndBlob(t *testing.T) {
 }
 
 func second[T any](_ T, err error) error { return err }
-
