@@ -23,8 +23,8 @@ type waiting struct {
 	blobs map[digest.Digest]content.Blob // as they are opened for the archive
 }
 
-func newWaiting(dir fsys.WritableDir) waiting {
-	w := waiting{blobs: map[digest.Digest]content.Blob{}}
+func newWaiting(dir fsys.WritableDir) *waiting {
+	w := &waiting{blobs: map[digest.Digest]content.Blob{}}
 	if dir != nil {
 		w.spool = store.New(dir)
 	}

@@ -24,7 +24,7 @@ type DockerSink struct {
 	target  *Target
 	subject string
 	yield   func()
-	blobs   waiting // what is no layer, and every blob where there is no spool
+	blobs   *waiting // what is no layer, and every blob where there is no spool
 	layers  layers
 
 	mu     sync.Mutex

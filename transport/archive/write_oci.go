@@ -18,7 +18,7 @@ import (
 type OCISink struct {
 	target  *Target
 	subject string
-	blobs   waiting
+	blobs   *waiting
 	listing layout.Listing
 	done    bool
 }
