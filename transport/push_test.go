@@ -2,6 +2,7 @@ package transport_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
@@ -56,6 +57,7 @@ func TestPush(t *testing.T) {
 				}
 			}
 			t.Run("mount", func(t *testing.T) { mounts(t, host) })
+			t.Run("manage", func(t *testing.T) { manages(t, host) })
 			t.Run("read back", func(t *testing.T) { readBack(t, host) })
 		})
 	}
@@ -110,6 +112,70 @@ func mounts(t *testing.T, host string) {
 	how, err := known.PutBlob(t.Context(), f.Blobs[0].Blob())
 	require.NoError(t, err)
 	require.Contains(t, []content.How{content.Mounted, content.Existed}, how, "the client has seen it")
+}
+
+// manages lists and deletes.
+func manages(t *testing.T, host string) {
+	f := contenttest.NewImage()
+	c := pushClients(t)["whole"]
+	r := parse(t, host+"/manage/d:v1")
+	s := c.Sink(r)
+	for _, b := range f.Blobs {
+		_, err := s.PutBlob(t.Context(), b.Blob())
+		require.NoError(t, err)
+	}
+	for _, tag := range []string{"one", "two", "three"} {
+		require.NoError(t, s.PutManifest(t.Context(), tag, f.Root))
+	}
+	require.NoError(t, s.Commit(t.Context()))
+	src := c.Repository(r)
+	tags := func() []string {
+		lister, ok := content.As[content.TagLister](src)
+		require.True(t, ok)
+		var out []string
+		for tag, err := range lister.Tags(t.Context(), "") {
+			if errs.Of(err) == errs.NotFound { // docker-registry knows no repository without a tag
+				break
+			}
+			require.NoError(t, err)
+			out = append(out, tag)
+		}
+		slices.Sort(out)
+		return out
+	}
+	require.Equal(t, []string{"one", "three", "two"}, tags())
+	var names []string
+	for name, err := range c.Registry(host).Repositories(t.Context(), "") {
+		if errs.Of(err) == errs.NotFound { // olareg has no catalog
+			names = append(names, r.Repository)
+			break
+		}
+		require.NoError(t, err)
+		names = append(names, name)
+	}
+	require.Contains(t, names, r.Repository)
+
+	deleter, ok := content.As[content.Deleter](src)
+	require.True(t, ok)
+	err := deleter.DeleteTag(t.Context(), "two")
+	require.NoError(t, err)
+	require.Equal(t, []string{"one", "three"}, tags(), "the other tags stay")
+	doc, err := src.Manifest(t.Context(), "one")
+	require.NoError(t, err)
+	require.Equal(t, f.Root.Digest(), doc.Digest())
+	require.Equal(t, errs.NotFound, errs.Of(deleter.DeleteTag(t.Context(), "two")), "a second time")
+	require.NoError(t, deleter.DeleteManifest(t.Context(), f.Root.Digest()))
+	_, err = src.Manifest(t.Context(), f.Root.Digest().String())
+	require.Equal(t, errs.NotFound, errs.Of(err), "%v", err)
+	require.Equal(t, errs.NotFound, errs.Of(deleter.DeleteManifest(t.Context(), f.Root.Digest())), "a second time")
+
+	n := 0
+	for d, err := range content.Referrers(t.Context(), src, f.Root.Digest()) {
+		require.NoError(t, err, "none is no error")
+		n++
+		t.Log(d)
+	}
+	require.Zero(t, n)
 }
 
 // readBack pushes the bundled image and has it read by the tools of other projects.

@@ -71,9 +71,9 @@ func New(o Options) *Client {
 	})}
 }
 
-// Repository is the repository that r names, as a Source that is also a [content.Resolver], a [content.TagLister] and a
-// [content.BlobStatter], and whose blobs are [content.RangeOpener]s and [content.Mountable]. It does no I/O, and closing
-// it does nothing.
+// Repository is the repository that r names, as a Source that is also a [content.Resolver], [content.TagLister],
+// [content.BlobStatter], [content.ReferrerLister], [content.Deleter] and [content.Retrier], and whose blobs are
+// [content.RangeOpener]s and [content.Mountable]. It does no I/O, and closing it does nothing.
 func (c *Client) Repository(r ref.Reference) content.Source { return c.repository(r, "pull") }
 
 // Sink is the repository that r names, to be written to. Blobs and manifests without a tag are pushed as they come, since

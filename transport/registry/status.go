@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"strings"
 	"time"
@@ -21,28 +22,29 @@ func (r *repository) failed(resp *fetchshim.Response, subject, what string) erro
 		text = ": " + text
 	}
 	kind, phrase := meaning(resp.Status)
+	if kind == errs.RateLimited {
+		phrase += r.quota(resp)
+	}
 	e := errs.New(kind, subject, "%s: %s%s", what, phrase, text)
 	switch {
-	case kind == errs.RateLimited:
-		return r.limited(resp, e)
+	case kind == errs.RateLimited && exhausted(resp, r.c.o.MaxWait):
+		return e.Hinted("wait until the quota of %s comes back, log in for a larger one, or read from a mirror", r.target.Registry)
 	case isHTML(resp.Header.Get("Content-Type"), raw):
 		return e.Hinted("it answers HTML: is %s a registry?", r.target.Registry)
 	}
 	return e
 }
 
-// limited adds to an error what a 429 says of the quota.
-func (r *repository) limited(resp *fetchshim.Response, e *errs.Error) error {
+// quota is what a 429 says of how much is allowed and when to come back.
+func (r *repository) quota(resp *fetchshim.Response) string {
+	var out string
 	if n, window, ok := distspec.ParseRateLimit(resp.Header.Get("RateLimit-Limit")); ok && window > 0 {
-		e = errs.New(e.Kind, e.Subject, "%w (the quota is %d requests in %s)", e.Err, n, window)
+		out = fmt.Sprintf(", %d requests in %s are allowed", n, window)
 	}
 	if d, ok := retryAfter(resp, r.c.o.Clock.Now()); ok {
-		return errs.New(e.Kind, e.Subject, "%w; retry after %s", e.Err, d.Round(time.Second))
+		out += "; retry after " + d.Round(time.Second).String()
 	}
-	if exhausted(resp, r.c.o.MaxWait) {
-		return e.Hinted("wait until the quota of %s comes back, log in for a larger one, or read from a mirror", r.target.Registry)
-	}
-	return e
+	return out
 }
 
 // says looks for a code of the specification in what a registry said.

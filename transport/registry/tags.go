@@ -6,6 +6,7 @@ import (
 	"iter"
 	"net/url"
 
+	"github.com/stevedore-oci/stevedore/core/content"
 	"github.com/stevedore-oci/stevedore/core/distspec"
 	"github.com/stevedore-oci/stevedore/core/errs"
 	"github.com/stevedore-oci/stevedore/core/ref"
@@ -22,13 +23,58 @@ const (
 // Tags implements [content.TagLister] (spec.md, "Listing Tags"). The order is the registry's, lexical by the
 // specification. A list that does not end is an error of kind input.
 func (r *repository) Tags(ctx context.Context, last string) iter.Seq2[string, error] {
+	subject := r.name
+	if r.ref.Typed != "" {
+		subject = r.ref.Typed
+	}
+	return walk{r: r, kind: distspec.Tags, field: "tags", one: "tag", subject: subject, valid: ref.ValidTag}.names(ctx, last)
+}
+
+// Registry is the registry on a host as references name it, host[:port]. It does no I/O.
+func (c *Client) Registry(host string) content.Cataloger {
+	r := c.repository(ref.Reference{Scheme: ref.Docker, Host: host}, "")
+	r.name, r.target.Scope = r.target.Registry, catalogScope
+	return catalog{r}
+}
+
+const catalogScope = "registry:catalog:*"
+
+type catalog struct{ r *repository }
+
+// Repositories implements [content.Cataloger] by an endpoint that is not in the specification, and that the larger registries
+// do not have (https://distribution.github.io/distribution/spec/api/#listing-repositories).
+func (c catalog) Repositories(ctx context.Context, last string) iter.Seq2[string, error] {
+	return walk{r: c.r, kind: distspec.Catalog, field: "repositories", one: "repository", subject: c.r.name, valid: ref.ValidRepository}.names(ctx, last)
+}
+
+// errEnough ends a walk whose caller wants no more.
+var errEnough = errors.New("enough")
+
+// walk is a way through the pages of a list. It remembers what tells a list that ends from one that goes in circles.
+type walk struct {
+	r          *repository
+	kind       distspec.Kind
+	field, one string // "tags" and "tag"
+	subject    string
+	valid      func(string) bool
+
+	yield       func(string, error) bool
+	seen        map[string]bool // URLs of pages
+	first, last string          // names of the page before
+	empty       int
+	size        int64 // bytes so far
+}
+
+// names walks from the name after last to the end; each walk remembers for itself.
+func (w walk) names(ctx context.Context, last string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
-		w := tagWalk{r: r, seen: map[string]bool{}, yield: yield}
+		w := w
+		w.seen, w.yield = map[string]bool{}, yield
 		query := url.Values{"n": {pageSize}}
 		if last != "" {
 			query.Set("last", last)
 		}
-		next := r.request("GET", distspec.Tags, "").URL + "?" + query.Encode()
+		next := w.r.request("GET", w.kind, "").URL + "?" + query.Encode()
 		for next != "" {
 			var err error
 			switch next, err = w.page(ctx, next); err {
@@ -43,71 +89,51 @@ func (r *repository) Tags(ctx context.Context, last string) iter.Seq2[string, er
 	}
 }
 
-// errEnough ends a walk whose caller wants no more.
-var errEnough = errors.New("enough")
-
-// tagWalk remembers what tells a list that ends from one that goes in circles.
-type tagWalk struct {
-	r           *repository
-	yield       func(string, error) bool
-	seen        map[string]bool // URLs of pages
-	first, last string          // tags of the page before
-	empty       int
-	size        int64 // bytes so far
+func (w *walk) endless(why string) error {
+	return errs.New(errs.Input, w.subject, "the %s list does not end: %s", w.one, why)
 }
 
-func (w *tagWalk) subject() string {
-	if w.r.ref.Typed != "" {
-		return w.r.ref.Typed
-	}
-	return w.r.name
-}
-
-func (w *tagWalk) endless(why string) error {
-	return errs.New(errs.Input, w.subject(), "the tag list does not end: %s", why)
-}
-
-// page yields the tags of one page and returns the URL of the next, or "".
-func (w *tagWalk) page(ctx context.Context, pageURL string) (string, error) {
+// page yields the names of one page and returns the URL of the next, or "".
+func (w *walk) page(ctx context.Context, pageURL string) (string, error) {
 	w.seen[pageURL] = true
-	req := w.r.request("GET", distspec.Tags, "")
+	req := w.r.request("GET", w.kind, "")
 	req.URL = pageURL
 	req.Header.Add("Accept", "application/json")
-	resp, err := w.r.send(ctx, w.r.target, req, w.subject())
+	resp, err := w.r.send(ctx, w.r.target, req, w.subject)
 	if err != nil {
 		return "", err
 	}
 	defer resp.Body.Close()
 	if resp.Status != 200 {
-		return "", w.r.failed(resp, w.subject(), "tags")
+		return "", w.r.failed(resp, w.subject, w.field)
 	}
-	raw, err := w.r.c.readAll(ctx, resp, maxPage, w.subject())
+	raw, err := w.r.c.readAll(ctx, resp, maxPage, w.subject)
 	if err != nil {
 		return "", err
 	}
 	if isHTML(resp.Header.Get("Content-Type"), raw) {
-		return "", notRegistry(w.subject(), w.r.target.Registry)
+		return "", notRegistry(w.subject, w.r.target.Registry)
 	}
 	w.size += int64(len(raw))
-	p := newTagPage(raw)
-	if err := p.read(w.tag); err != nil {
+	p := newPage(raw, w.field)
+	if err := p.read(w.name); err != nil {
 		return "", w.failed(err)
 	}
-	return w.next(p, distspec.NextLink(resp.Header.Values("Link"), pageURL))
+	return w.next(p.first, p.last, distspec.NextLink(resp.Header.Values("Link"), pageURL))
 }
 
-func (w *tagWalk) failed(err error) error {
+func (w *walk) failed(err error) error {
 	if err == errEnough || errs.Of(err) != errs.Internal {
 		return err
 	}
-	return errs.New(errs.Input, w.subject(), "the tag list is malformed: %v", err)
+	return errs.New(errs.Input, w.subject, "the %s list is malformed: %v", w.one, err)
 }
 
-func (w *tagWalk) tag(t string) error {
+func (w *walk) name(name string) error {
 	switch {
-	case !ref.ValidTag(t):
-		return errs.New(errs.Input, w.subject(), "the registry lists %.200q, which is not a tag", t)
-	case !w.yield(t, nil):
+	case !w.valid(name):
+		return errs.New(errs.Input, w.subject, "the registry lists %.200q, which is not a %s", name, w.one)
+	case !w.yield(name, nil):
 		return errEnough
 	}
 	return nil
@@ -115,14 +141,14 @@ func (w *tagWalk) tag(t string) error {
 
 // next is where the walk goes on. It stays on the registry's origin: some that stand behind a proxy link to themselves
 // by plain HTTP, and a token must not be sent that way.
-func (w *tagWalk) next(p *tagPage, link string) (string, error) {
+func (w *walk) next(first, last, link string) (string, error) {
 	if link == "" {
 		return "", nil
 	}
 	u, err := url.Parse(link)
 	origin, err2 := url.Parse(w.r.target.Origin)
 	if err != nil || err2 != nil || u.Hostname() != origin.Hostname() {
-		return "", errs.New(errs.Input, w.subject(), "the tag list goes on at another host, %q", link)
+		return "", errs.New(errs.Input, w.subject, "the %s list goes on at another host, %q", w.one, link)
 	}
 	u.Scheme, u.Host, u.User, u.Fragment = origin.Scheme, origin.Host, nil, ""
 	link = u.String()
@@ -133,14 +159,14 @@ func (w *tagWalk) next(p *tagPage, link string) (string, error) {
 		return "", w.endless("there are more than " + itoa(maxPages) + " pages")
 	case w.size > maxList:
 		return "", w.endless("there are more than " + itoa(maxList>>20) + " MiB of it")
-	case p.first == "":
+	case first == "":
 		if w.empty++; w.empty >= maxEmpty {
 			return "", w.endless("its pages are empty")
 		}
 		return link, nil
-	case w.first == p.first && w.last == p.last:
+	case w.first == first && w.last == last:
 		return "", w.endless("a page repeats the one before")
 	}
-	w.first, w.last, w.empty = p.first, p.last, 0
+	w.first, w.last, w.empty = first, last, 0
 	return link, nil
 }

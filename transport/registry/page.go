@@ -8,17 +8,20 @@ import (
 	"io"
 )
 
-// tagPage reads {"name": …, "tags": [ … ]} value by value: a page held as a list of strings would take many times its size.
-type tagPage struct {
+// page reads {"name": …, "tags": [ … ]}, or another field, value by value: a page held as a list of strings would take many times its size.
+type page struct {
 	d           *json.Decoder
-	first, last string // tags; "" for a page without any
+	field       string // that has the list
+	first, last string // names; "" for a page without any
 }
 
-// newTagPage reads from memory: json.Decoder looks at white space again with every piece that it gets from elsewhere.
-func newTagPage(raw []byte) *tagPage { return &tagPage{d: json.NewDecoder(bytes.NewReader(raw))} }
+// newPage reads from memory: json.Decoder looks at white space again with every piece that it gets from elsewhere.
+func newPage(raw []byte, field string) *page {
+	return &page{d: json.NewDecoder(bytes.NewReader(raw)), field: field}
+}
 
-// read calls tag for each tag as it comes, until that fails.
-func (p *tagPage) read(tag func(string) error) error {
+// read calls name for each name as it comes, until that fails.
+func (p *page) read(name func(string) error) error {
 	if err := p.delim('{'); err != nil {
 		return err
 	}
@@ -27,8 +30,8 @@ func (p *tagPage) read(tag func(string) error) error {
 		if err != nil {
 			return err
 		}
-		if key == "tags" {
-			err = p.tags(tag)
+		if key == p.field {
+			err = p.names(name)
 		} else {
 			err = p.skip()
 		}
@@ -45,14 +48,14 @@ func (p *tagPage) read(tag func(string) error) error {
 	return nil
 }
 
-// tags reads the list, or null for an empty one.
-func (p *tagPage) tags(tag func(string) error) error {
+// names reads the list, or null for an empty one.
+func (p *page) names(name func(string) error) error {
 	t, err := p.d.Token()
 	if err != nil || t == nil {
 		return err
 	}
 	if t != json.Delim('[') {
-		return fmt.Errorf("tags is no list")
+		return fmt.Errorf("%s is no list", p.field)
 	}
 	for p.d.More() {
 		t, err := p.d.Token()
@@ -61,9 +64,9 @@ func (p *tagPage) tags(tag func(string) error) error {
 		}
 		s, ok := t.(string)
 		if !ok {
-			return fmt.Errorf("a tag is %v", t)
+			return fmt.Errorf("one of %s is %v", p.field, t)
 		}
-		if err := tag(s); err != nil {
+		if err := name(s); err != nil {
 			return err
 		}
 		if p.last = s; p.first == "" {
@@ -74,7 +77,7 @@ func (p *tagPage) tags(tag func(string) error) error {
 }
 
 // skip passes over one value.
-func (p *tagPage) skip() error {
+func (p *page) skip() error {
 	for depth := 0; ; {
 		t, err := p.d.Token()
 		if err != nil {
@@ -92,7 +95,7 @@ func (p *tagPage) skip() error {
 	}
 }
 
-func (p *tagPage) delim(want json.Delim) error {
+func (p *page) delim(want json.Delim) error {
 	t, err := p.d.Token()
 	switch {
 	case err == io.EOF:

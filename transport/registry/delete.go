@@ -1,0 +1,110 @@
+package registry
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"io"
+	"slices"
+
+	"github.com/opencontainers/go-digest"
+	"github.com/opencontainers/image-spec/specs-go"
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/stevedore-oci/stevedore/core/distspec"
+	"github.com/stevedore-oci/stevedore/core/errs"
+	"github.com/stevedore-oci/stevedore/core/oci"
+	"github.com/stevedore-oci/stevedore/core/ref"
+	"github.com/stevedore-oci/stevedore/fetchshim"
+)
+
+// DeleteManifest implements [content.Deleter] (spec.md, "Deleting Manifests").
+func (r *repository) DeleteManifest(ctx context.Context, d digest.Digest) error {
+	if err := oci.CheckDigest(d.String()); err != nil {
+		return errs.Wrap(r.name, err)
+	}
+	_, err := r.delete(ctx, distspec.Manifest, d.String(), r.subject(d.String()), "manifest")
+	return err
+}
+
+// DeleteBlob implements [content.Deleter] (spec.md, "Deleting Blobs").
+func (r *repository) DeleteBlob(ctx context.Context, d digest.Digest) error {
+	if err := oci.CheckDigest(d.String()); err != nil {
+		return errs.Wrap(r.name, err)
+	}
+	_, err := r.delete(ctx, distspec.Blob, d.String(), r.blobName(d), "blob")
+	return err
+}
+
+// delete also returns the status, 0 where there is none.
+func (r *repository) delete(ctx context.Context, kind distspec.Kind, ident, subject, what string) (int, error) {
+	t := r.target
+	t.Scope = scope(r.ref.Repository, "pull,delete")
+	resp, err := r.send(ctx, t, r.request("DELETE", kind, ident), subject)
+	if err != nil {
+		return 0, err
+	}
+	defer resp.Body.Close()
+	if slices.Contains([]int{200, 202, 204}, resp.Status) { // 202 by the specification
+		return resp.Status, nil
+	}
+	return resp.Status, r.failed(resp, subject, what)
+}
+
+// DeleteTag implements [content.Deleter] (spec.md, "Deleting tags"). Where a registry deletes by digest only, as the
+// distribution project's did before version 3, the tag is first moved to a manifest of its own, and that is deleted.
+func (r *repository) DeleteTag(ctx context.Context, tag string) error {
+	if !ref.ValidTag(tag) {
+		return errs.New(errs.Input, r.name, "%q is not a tag", tag)
+	}
+	subject := r.subject(tag)
+	status, err := r.delete(ctx, distspec.Manifest, tag, subject, "tag")
+	switch status {
+	case 400, 405, 501:
+	case 404: // some say so of any tag
+		if _, gone := r.Manifest(ctx, tag); gone != nil {
+			return err
+		}
+	default:
+		return err
+	}
+	return r.replaceTag(ctx, tag)
+}
+
+// replaceTag moves the tag to a manifest that nothing else names, and deletes that.
+func (r *repository) replaceTag(ctx context.Context, tag string) error {
+	if _, err := r.Manifest(ctx, tag); err != nil {
+		return err
+	}
+	s := &sink{repository: r.c.repository(r.ref, "pull,push")}
+	empty := inline(v1.DescriptorEmptyJSON)
+	if _, err := s.PutBlob(ctx, empty); err != nil {
+		return err
+	}
+	raw, err := json.Marshal(v1.Manifest{
+		Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: v1.MediaTypeImageManifest,
+		ArtifactType: "application/vnd.stevedore.deleted", Config: empty.Descriptor(), Layers: []v1.Descriptor{empty.Descriptor()},
+		Annotations: map[string]string{"dev.stevedore.deleted": tag + " " + rand.Text()},
+	})
+	if err != nil {
+		return errs.New(errs.Internal, r.name, "%w", err)
+	}
+	doc := oci.Document{MediaType: v1.MediaTypeImageManifest, Raw: raw}
+	if err := s.push(ctx, tag, doc); err != nil {
+		return err
+	}
+	return r.DeleteManifest(ctx, doc.Digest())
+}
+
+// inline is a blob whose content is in its descriptor.
+type inline v1.Descriptor
+
+func (i inline) Descriptor() v1.Descriptor {
+	d := v1.Descriptor(i)
+	d.Data = nil
+	return d
+}
+
+func (i inline) Open(ctx context.Context) (io.ReadCloser, error) {
+	return fetchshim.Bytes(i.Data).Open(ctx)
+}

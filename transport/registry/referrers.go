@@ -1,0 +1,83 @@
+package registry
+
+import (
+	"context"
+	"encoding/json"
+	"iter"
+
+	"github.com/opencontainers/go-digest"
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/stevedore-oci/stevedore/core/distspec"
+	"github.com/stevedore-oci/stevedore/core/errs"
+	"github.com/stevedore-oci/stevedore/core/oci"
+)
+
+// Referrers implements [content.ReferrerLister] (spec.md, "Listing Referrers"). Kind unsupported where the registry has no
+// such endpoint.
+func (r *repository) Referrers(ctx context.Context, subject digest.Digest) iter.Seq2[v1.Descriptor, error] {
+	return func(yield func(v1.Descriptor, error) bool) {
+		if err := oci.CheckDigest(subject.String()); err != nil {
+			yield(v1.Descriptor{}, errs.Wrap(r.name, err))
+			return
+		}
+		w := walk{r: r, field: "referrers", one: "referrer", subject: r.blobName(subject), seen: map[string]bool{}}
+		for next := r.request("GET", distspec.Referrers, subject.String()).URL; next != ""; {
+			list, following, err := w.referrers(ctx, next)
+			if err != nil {
+				yield(v1.Descriptor{}, err)
+				return
+			}
+			for _, d := range list {
+				if !yield(d, nil) {
+					return
+				}
+			}
+			next = following
+		}
+	}
+}
+
+// referrers reads one page and the URL of the next, or "".
+func (w *walk) referrers(ctx context.Context, pageURL string) ([]v1.Descriptor, string, error) {
+	w.seen[pageURL] = true
+	req := w.r.request("GET", distspec.Referrers, "")
+	req.URL = pageURL
+	req.Header.Add("Accept", v1.MediaTypeImageIndex)
+	resp, err := w.r.send(ctx, w.r.target, req, w.subject)
+	if err != nil {
+		return nil, "", err
+	}
+	defer resp.Body.Close()
+	absent := errs.New(errs.Unsupported, w.subject, "the registry does not list referrers")
+	switch resp.Status {
+	case 200:
+	case 404, 400, 405, 406, 501: // 404 by the specification
+		return nil, "", absent
+	default:
+		return nil, "", w.r.failed(resp, w.subject, w.field)
+	}
+	raw, err := w.r.c.readAll(ctx, resp, maxPage, w.subject)
+	if err != nil {
+		return nil, "", err
+	}
+	if isHTML(resp.Header.Get("Content-Type"), raw) { // a page for every path, as web applications have
+		return nil, "", absent
+	}
+	var x v1.Index
+	if err := json.Unmarshal(raw, &x); err != nil {
+		return nil, "", errs.New(errs.Input, w.subject, "the list of referrers is malformed: %v", err)
+	}
+	var first, last string
+	for i, d := range x.Manifests {
+		if err := oci.CheckDescriptor(d); err != nil {
+			return nil, "", errs.Wrap(w.subject+": referrers", err)
+		}
+		if last = d.Digest.String(); i == 0 {
+			first = last
+		}
+	}
+	w.size += int64(len(raw))
+	next, err := w.next(first, last, distspec.NextLink(resp.Header.Values("Link"), pageURL))
+	return x.Manifests, next, err
+}
