@@ -155,9 +155,17 @@ func manages(t *testing.T, host string) {
 	}
 	require.Contains(t, names, r.Repository)
 
+	prober, ok := content.As[content.Prober](c.Repository(parse(t, host+"/manage/d:one")))
+	require.True(t, ok)
+	can, err := prober.Probe(t.Context(), true)
+	require.NoError(t, err)
+	require.Equal(t, []content.Ability{content.Yes, content.Yes, content.Yes, content.Yes, content.Yes},
+		[]content.Ability{can.Tags, can.Ranges, can.Digest, can.Push, can.DeleteManifest})
+	t.Logf("%+v", can)
+
 	deleter, ok := content.As[content.Deleter](src)
 	require.True(t, ok)
-	err := deleter.DeleteTag(t.Context(), "two")
+	err = deleter.DeleteTag(t.Context(), "two")
 	require.NoError(t, err)
 	require.Equal(t, []string{"one", "three"}, tags(), "the other tags stay")
 	doc, err := src.Manifest(t.Context(), "one")
