@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"time"
 
@@ -31,6 +30,7 @@ type call struct {
 	answers chan answer
 	lines   lines
 	outputs map[uint32]io.WriteCloser
+	crash   *crash
 
 	cancelled <-chan struct{}  // the user's; nil once the guest has been told
 	grace     <-chan time.Time // when a cancelled verb has had its time
@@ -107,9 +107,9 @@ func (c *call) fatal(err error) error {
 	case errors.As(err, &e):
 		return err
 	case c.user.Err() != nil:
-		return &Error{Kind: "cancelled", Message: context.Cause(c.user).Error()}
+		return cancelled(c.user)
 	}
-	return &Error{Kind: "internal", Message: "the reactor died: " + err.Error()}
+	return &Error{Kind: "internal", Message: "the reactor died: " + c.crash.explain(err)}
 }
 
 // States that step returns.
@@ -117,7 +117,6 @@ const (
 	stateIdle  = 0
 	stateFrame = 1
 	stateDone  = 2
-	stateBusy  = 3
 )
 
 var errGrace = errors.New("the verb did not end when it was cancelled")
@@ -133,10 +132,7 @@ func (c *call) loop() error {
 			err = c.pullAll()
 		case stateDone:
 			err = errors.New("it forgot the call")
-		case stateIdle, stateBusy:
-		default:
-			err = fmt.Errorf("step returned the state %d", state)
-		}
+		} // a state that a later version adds is as busy
 		if err == nil && !c.done {
 			err = c.take(state == stateIdle)
 		}
@@ -164,6 +160,8 @@ func (c *call) take(wait bool) error {
 			return c.cancel()
 		case <-c.grace:
 			return errGrace
+		case <-c.h.closed.Done():
+			return errors.New("the host was closed")
 		}
 	}
 	for {
@@ -185,8 +183,14 @@ func (c *call) cancel() error {
 	return c.in.send(&frame.Header{Type: frame.Cancel, Call: theCall}, nil)
 }
 
+// maxPulls is how many frames are taken before the host looks for what else there is, a cancelled context above all.
+const maxPulls = 256
+
 func (c *call) pullAll() error {
-	for !c.done {
+	for range maxPulls {
+		if c.done {
+			return nil
+		}
 		h, payload, err := c.in.pull()
 		if err != nil || h == nil {
 			return err

@@ -8,8 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/tetratelabs/wazero"
@@ -28,7 +26,8 @@ type Options struct {
 	Allow func(method, url string) error
 	// Credential is asked for the user of a registry; nil, or zero fields, means anonymous.
 	Credential func(ctx context.Context, registry string) (Credential, error)
-	// Dirs makes directories of the machine readable at paths of the guest: {"/images": "/srv/images"}.
+	// Dirs makes directories of the machine readable at paths of the guest: {"/images": "/srv/images"}. Symbolic links in
+	// them are followed as long as they stay in the directory.
 	Dirs map[string]string
 	// WorkDir is the path of the guest that relative names start from; "" means the first of Dirs by name.
 	WorkDir string
@@ -38,9 +37,10 @@ type Options struct {
 	Platform string
 	// PlainHTTP are the registries (host[:port]) reached without TLS, besides those on the loopback.
 	PlainHTTP []string
-	// CacheDir keeps the compiled module between runs of the program; "" keeps it in memory only.
+	// CacheDir keeps the compiled module between runs of the program; "" keeps it in memory only. It holds native code, so
+	// nobody else may be able to write there. One that cannot be used is as good as none.
 	CacheDir string
-	// MemoryLimit bounds the memory of one call in bytes; 0 means 512 MiB.
+	// MemoryLimit bounds the memory of one call in bytes; 0 means 512 MiB. A call that needs more ends with kind internal.
 	MemoryLimit int64
 	// HardKill stops a cancelled call even in the middle of a step, should the module loop. It costs speed: every loop of
 	// the module is checked.
@@ -73,22 +73,35 @@ type Host struct {
 	runtime wazero.Runtime
 	module  wazero.CompiledModule
 	cache   wazero.CompilationCache
+	closed  context.Context
+	shut    context.CancelFunc
 }
 
 const pageSize = 64 << 10
 
 // New compiles the reactor. The caller closes the Host.
 func New(ctx context.Context, wasm []byte, o Options) (*Host, error) {
+	h, err := compile(ctx, wasm, o)
+	if err != nil && o.CacheDir != "" {
+		// The cache only saves time: a broken file in it, or a full disk, is no reason to fail.
+		o.CacheDir = ""
+		h, err = compile(ctx, wasm, o)
+	}
+	return h, err
+}
+
+func compile(ctx context.Context, wasm []byte, o Options) (*Host, error) {
 	limit := o.MemoryLimit
 	if limit == 0 {
 		limit = 512 << 20
 	}
 	h := &Host{o: o}
+	h.closed, h.shut = context.WithCancel(context.Background())
 	conf := wazero.NewRuntimeConfig().WithMemoryLimitPages(uint32(limit / pageSize)).WithCloseOnContextDone(o.HardKill)
 	if o.CacheDir != "" {
 		cache, err := wazero.NewCompilationCacheWithDir(o.CacheDir)
 		if err != nil {
-			return nil, fmt.Errorf("compilation cache: %w", err)
+			return nil, err
 		}
 		h.cache = cache
 		conf = conf.WithCompilationCache(cache)
@@ -98,6 +111,9 @@ func New(ctx context.Context, wasm []byte, o Options) (*Host, error) {
 		return nil, errors.Join(err, h.Close(ctx))
 	}
 	module, err := h.runtime.CompileModule(ctx, wasm)
+	if err == nil {
+		err = checkModule(module)
+	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("stevedore.wasm: %w", err), h.Close(ctx))
 	}
@@ -107,6 +123,7 @@ func New(ctx context.Context, wasm []byte, o Options) (*Host, error) {
 
 // Close frees the compiled module; calls that still run fail.
 func (h *Host) Close(ctx context.Context) error {
+	h.shut()
 	err := h.runtime.Close(ctx)
 	if h.cache != nil {
 		err = errors.Join(err, h.cache.Close(ctx))
@@ -125,13 +142,23 @@ func (h *Host) Call(ctx context.Context, verb string, request []byte, sinks Sink
 			context.AfterFunc(run, func() { t.Stop() })
 		})()
 	}
-	mod, err := h.runtime.InstantiateModule(run, h.module, h.config())
+	dirs, err := openDirs(h.o.Dirs)
 	if err != nil {
-		return nil, fmt.Errorf("instantiate: %w", err)
+		return nil, err
+	}
+	defer dirs.close()
+	var crash crash
+	mod, err := h.runtime.InstantiateModule(run, h.module, h.config(dirs).WithStderr(&crash))
+	switch {
+	case ctx.Err() != nil:
+		return nil, cancelled(ctx)
+	case err != nil:
+		return nil, &Error{Kind: "internal", Message: "the reactor does not start: " + crash.explain(err)}
 	}
 	defer mod.Close(context.WithoutCancel(ctx))
 	in := newInstance(run, mod)
 	c := newCall(ctx, h, in, sinks)
+	c.crash = &crash
 	defer c.end()
 	out, err := c.run(verb, request)
 	if sinks.Stats != nil {
@@ -142,17 +169,17 @@ func (h *Host) Call(ctx context.Context, verb string, request []byte, sinks Sink
 }
 
 // config gives an instance real clocks, real randomness and the directories; nothing else of the machine.
-func (h *Host) config() wazero.ModuleConfig {
-	dirs := wazero.NewFSConfig()
-	for _, guest := range slices.Sorted(maps.Keys(h.o.Dirs)) { // the first one is where relative names start
-		dirs = dirs.WithReadOnlyDirMount(h.o.Dirs[guest], guest)
-	}
-	conf := wazero.NewModuleConfig().WithName("").WithStartFunctions("_initialize").WithFSConfig(dirs).
+func (h *Host) config(dirs dirs) wazero.ModuleConfig {
+	conf := wazero.NewModuleConfig().WithName("").WithStartFunctions("_initialize").WithFSConfig(dirs.mounts()).
 		WithSysWalltime().WithSysNanotime().WithSysNanosleep().WithRandSource(rand.Reader)
 	if h.o.WorkDir != "" {
 		conf = conf.WithEnv("PWD", h.o.WorkDir)
 	}
 	return conf
+}
+
+func cancelled(ctx context.Context) error {
+	return &Error{Kind: "cancelled", Message: context.Cause(ctx).Error()}
 }
 
 // Get is Call with a typed request and result.

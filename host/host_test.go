@@ -42,8 +42,12 @@ func prepare(dir string) error {
 	return os.Chdir(dir)
 }
 
+// start makes a Host of the reactor; all tests share what was compiled.
 func start(t *testing.T, o host.Options) *host.Host {
 	t.Helper()
+	if o.CacheDir == "" {
+		o.CacheDir = "cache"
+	}
 	wasm, err := os.ReadFile("stevedore.wasm")
 	require.NoError(t, err)
 	h, err := host.New(t.Context(), wasm, o)

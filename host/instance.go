@@ -25,11 +25,6 @@ func newInstance(ctx context.Context, mod api.Module) *instance {
 
 // check says whether the module is a reactor of this contract.
 func (in *instance) check() error {
-	for _, f := range []api.Function{in.abi, in.alloc, in.push, in.step, in.pulls} {
-		if f == nil {
-			return fmt.Errorf("the module is no Stevedore reactor: an export is missing")
-		}
-	}
 	r, err := in.abi.Call(in.ctx)
 	if err != nil {
 		return err
@@ -76,8 +71,8 @@ func (in *instance) pull() (*frame.Header, []byte, error) {
 		return nil, nil, err
 	}
 	view, ok := in.mod.Memory().Read(uint32(r[0]>>32), uint32(r[0]))
-	if !ok {
-		return nil, nil, fmt.Errorf("pull gave a frame outside the memory")
+	if !ok || len(view) > frame.MaxFrame {
+		return nil, nil, fmt.Errorf("pull gave a frame that is outside the memory or larger than one may be")
 	}
 	return frame.Decode(append([]byte(nil), view...)) // the guest may reuse its memory at the next export
 }

@@ -2,6 +2,7 @@ package host
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"time"
 
@@ -58,7 +59,7 @@ func (c *call) handle(h *frame.Header, payload []byte) error {
 		}
 	case frame.Item:
 		if c.sinks.Item != nil {
-			return ofSink(c.lines.cut(payload, c.sinks.Item))
+			return c.lines.cut(payload, c.sinks.Item)
 		}
 	case frame.Output:
 		return c.output(h, payload)
@@ -71,10 +72,16 @@ func (c *call) handle(h *frame.Header, payload []byte) error {
 // lines is the part of an item that the next frame goes on with.
 type lines []byte
 
+// maxItem bounds one item in bytes.
+const maxItem = frame.MaxHeader
+
 // cut calls each for every line that is whole.
 func (l *lines) cut(b []byte, each func([]byte) error) error {
 	for {
 		line, rest, ok := bytes.Cut(b, []byte("\n"))
+		if len(*l)+len(line) > maxItem {
+			return errors.New("an item has no end")
+		}
 		if !ok {
 			*l = append(*l, line...)
 			return nil
@@ -84,7 +91,7 @@ func (l *lines) cut(b []byte, each func([]byte) error) error {
 			*l = nil
 		}
 		if err := each(line); err != nil {
-			return err
+			return &sinkError{err}
 		}
 		b = rest
 	}

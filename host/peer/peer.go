@@ -48,8 +48,9 @@ type Peer struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 
-	mu  sync.Mutex
-	ids map[uint32]*exchange
+	running sync.WaitGroup
+	mu      sync.Mutex
+	ids     map[uint32]*exchange
 }
 
 // New makes a Peer whose requests end with ctx. The caller closes it.
@@ -59,8 +60,12 @@ func New(ctx context.Context, o Options, reply Reply) *Peer {
 	return p
 }
 
-// Close breaks off whatever is under way.
-func (p *Peer) Close() { p.cancel() }
+// Close breaks off whatever is under way and returns when none of it runs any more: no Fetcher, Credential or Input of the
+// Options is used afterwards. Reply must not wait by then.
+func (p *Peer) Close() {
+	p.cancel()
+	p.running.Wait()
+}
 
 // Upload says in hello's terms how request bodies are sent.
 func (o Options) Upload() string {
@@ -119,19 +124,26 @@ func offer[T any](ch chan T, v T) {
 	}
 }
 
+// maxOpen is how many exchanges may be open at once; a guest of ours has some dozens.
+const maxOpen = 1024
+
+// start begins an exchange. An id that is in use, or one too many, breaks the contract and is ignored.
 func (p *Peer) start(id uint32, run func(*exchange)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ids[id] != nil || len(p.ids) >= maxOpen || p.ctx.Err() != nil {
+		return
+	}
 	x := &exchange{id: id, asks: make(chan *frame.Header, window), pieces: make(chan piece, window)}
 	x.ctx, x.cancel = context.WithCancel(p.ctx)
-	p.mu.Lock()
 	p.ids[id] = x
-	p.mu.Unlock()
-	go func() {
+	p.running.Go(func() {
 		run(x)
 		x.cancel()
 		p.mu.Lock()
+		defer p.mu.Unlock()
 		delete(p.ids, id)
-		p.mu.Unlock()
-	}()
+	})
 }
 
 func (p *Peer) find(id uint32) *exchange {
