@@ -272,3 +272,21 @@ func TestDriver(t *testing.T) {
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, string(out))
 }
+
+// TestUnderJS runs the Go tests of the packages that exist for GOOS=js alone; fetchshim/jsfetch runs its own in each host.
+func TestUnderJS(t *testing.T) {
+	root, err := exec.CommandContext(t.Context(), "go", "env", "GOROOT").Output()
+	require.NoError(t, err)
+	runner := filepath.Join(strings.TrimSpace(string(root)), "lib", "wasm", "go_js_wasm_exec")
+	cmd := exec.CommandContext(t.Context(), "go", "test", "-exec", runner, "./transport/fsys/webfs", "./wasm/browser")
+	cmd.Dir = ".."
+	cmd.Env = []string{"GOOS=js", "GOARCH=wasm"} // what js programs get has to fit into 12 KiB
+	for _, name := range []string{"PATH", "HOME", "GOPATH", "GOCACHE", "GOMODCACHE", "GOFLAGS", "GOPROXY", "GOTOOLCHAIN"} {
+		if v, ok := os.LookupEnv(name); ok {
+			cmd.Env = append(cmd.Env, name+"="+v)
+		}
+	}
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, string(out))
+	t.Logf("%s", out)
+}

@@ -11,7 +11,7 @@ await import(pathToFileURL(glue).href);
 
 const go = new globalThis.Go();
 go.argv = [binary, ...args];
-for (const name of ["FETCHTEST_SERVER", "FETCHTEST_UPLOAD"]) go.env[name] = process.env[name];
+for (const name of ["FETCHTEST_SERVER", "FETCHTEST_UPLOAD", "FETCHTEST_HOST"]) go.env[name] = process.env[name];
 go.exit = (code) => process.exit(code);
 const { instance } = await WebAssembly.instantiate(fs.readFileSync(binary), go.importObject);
 await go.run(instance);
