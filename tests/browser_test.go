@@ -17,6 +17,9 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/stevedore-oci/stevedore/cmd/native/relay"
+	"github.com/stevedore-oci/stevedore/fetchshim/nethttp"
 )
 
 // inPage runs a check of jsrun/checks.mjs in a page of Chromium, which has the files chosen. What the check returns goes
@@ -225,32 +228,46 @@ func TestRelayInPage(t *testing.T) {
 	closed := behind(t, func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(withoutCORS{w}, r) })
 	})
-	relay := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	own, err := relay.New(relay.Options{Hosts: []string{"the.page"}, Token: "run", Allow: []string{closed}})
+	require.NoError(t, err)
+	defer own.Close()
+	// The page of this test comes from another server than the relay, which is told that it does not.
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Access-Control-Allow-Origin", "*")
 		w.Header().Set("Access-Control-Allow-Headers", "*, Authorization")
 		w.Header().Set("Access-Control-Expose-Headers", "*")
-		switch to, err := url.Parse(r.URL.Query().Get("url")); {
-		case r.Method == http.MethodOptions:
-		case r.Header.Get("X-Token") != "run" || err != nil:
-			w.WriteHeader(http.StatusForbidden)
-		default:
-			forward(t, w, r, to)
+		if r.Method == http.MethodOptions {
+			return
 		}
+		r.Header.Set("Sec-Fetch-Site", "same-origin")
+		r.Header.Del("Origin")
+		r.Host = "the.page"
+		nethttp.Handler(own).ServeHTTP(crossOrigin{w}, r)
 	}))
-	defer relay.Close()
+	defer front.Close()
 	var got struct {
 		Direct  wire
 		Relayed string
 		Files   int
 	}
-	args := map[string]any{"ref": closed + "/harbor:latest", "relay": map[string]any{"url": relay.URL + "/relay", "header": map[string]string{"X-Token": "run"}}}
+	args := map[string]any{"ref": closed + "/harbor:latest", "relay": map[string]string{"base": front.URL + relay.Prefix, "token": "run"}}
 	inPage(t, "relay", args, &got)
-	require.Equal(t, "network", got.Direct.Kind, got.Direct.Message)
-	require.Contains(t, got.Direct.Message, "CORS")
+	require.Equal(t, "unsupported", got.Direct.Kind, got.Direct.Message)
+	require.Contains(t, got.Direct.Message, "Access-Control-Allow-Origin")
 	var out struct{ Digest string }
 	require.NoError(t, json.Unmarshal([]byte(got.Relayed), &out))
 	require.Equal(t, layoutTag(t, "latest").Digest.String(), out.Digest)
 	require.NotZero(t, got.Files)
+}
+
+// crossOrigin lets the page of another server read what is for the relay's own.
+type crossOrigin struct{ http.ResponseWriter }
+
+func (c crossOrigin) Unwrap() http.ResponseWriter { return c.ResponseWriter }
+
+func (c crossOrigin) WriteHeader(status int) {
+	c.Header().Del("Cross-Origin-Resource-Policy")
+	c.ResponseWriter.WriteHeader(status)
 }
 
 // withoutCORS is a registry as most are: pages may not read it.

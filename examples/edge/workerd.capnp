@@ -21,6 +21,7 @@ const edge :Workerd.Worker = (
     (name = "call.js", esModule = embed "../../wasm/js/call.js"),
     (name = "errors.js", esModule = embed "../../wasm/js/errors.js"),
     (name = "exchanges.js", esModule = embed "../../wasm/js/exchanges.js"),
+    (name = "fault.js", esModule = embed "../../wasm/js/fault.js"),
     (name = "frame.js", esModule = embed "../../wasm/js/frame.js"),
     (name = "host.js", esModule = embed "../../wasm/js/host.js"),
     (name = "inputs.js", esModule = embed "../../wasm/js/inputs.js"),

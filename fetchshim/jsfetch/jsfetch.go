@@ -28,7 +28,8 @@ type Options struct {
 	// DefaultMaxBlob. It does not bound bodies that are streamed.
 	MaxBlob int64
 	// Fetch is what takes the place of the global fetch: a function of its arguments that promises what has a Response's
-	// type, status, url, headers and body. Undefined means the global one.
+	// type, status, url, headers and body. Undefined means the global one. An error it rejects with may name the kind of the
+	// Fault that it becomes in a member kind.
 	Fetch js.Value
 }
 
@@ -224,6 +225,18 @@ func timedOut(t promise.Thrown) bool {
 		strings.Contains(text, "ETIMEDOUT") || strings.Contains(text, "_TIMEOUT")
 }
 
+// said is the kind that an error of [Options.Fetch] names itself, in a member kind; "" where there is none.
+func said(t promise.Thrown) fetchshim.FaultKind {
+	if t.Value.Type() != js.TypeObject || t.Value.Get("kind").Type() != js.TypeString {
+		return ""
+	}
+	switch kind := fetchshim.FaultKind(t.Value.Get("kind").String()); kind {
+	case fetchshim.Network, fetchshim.Timeout, fetchshim.Refused, fetchshim.Unsupported:
+		return kind
+	}
+	return ""
+}
+
 // fault tells why the call failed; a nil err is allowed when its context has ended.
 func (c *call) fault(err error) error {
 	kind := fetchshim.Network
@@ -239,6 +252,8 @@ func (c *call) fault(err error) error {
 		return fmt.Errorf("%s: request body: %w", c.url, c.broken())
 	case errors.As(err, &no):
 		kind = fetchshim.Unsupported
+	case errors.As(err, &t) && said(t) != "":
+		kind = said(t)
 	case errors.As(err, &t) && timedOut(t):
 		kind = fetchshim.Timeout
 	case errors.As(err, &t) && js.Global().Get("location").Type() == js.TypeObject:

@@ -4,8 +4,10 @@ package jsfetch_test
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"runtime"
+	"strings"
 	"syscall/js"
 	"testing"
 
@@ -110,5 +112,20 @@ func TestNoFunctionLeaks(t *testing.T) {
 	get(1000)
 	if after := live(); after > before+1000 {
 		t.Errorf("%d live objects became %d in 1000 requests", before, after)
+	}
+}
+
+// TestFetchNamesKind: what takes the place of fetch knows better than its error's text why it failed.
+func TestFetchNamesKind(t *testing.T) {
+	for kind, want := range map[string]fetchshim.FaultKind{
+		"unsupported": fetchshim.Unsupported, "refused": fetchshim.Refused, "timeout": fetchshim.Timeout, "network": fetchshim.Network,
+		"cancelled": fetchshim.Network, "anything": fetchshim.Network,
+	} {
+		broken := js.Global().Get("Function").New("return Promise.reject(Object.assign(new Error('no header'), {kind: '" + kind + "'}))")
+		_, err := jsfetch.New(jsfetch.Options{Fetch: broken}).Fetch(t.Context(), &fetchshim.Request{URL: "https://r.example/"})
+		var fault *fetchshim.Fault
+		if !errors.As(err, &fault) || fault.Kind != want || !strings.Contains(err.Error(), "no header") {
+			t.Errorf("%s: %v, want kind %s", kind, err, want)
+		}
 	}
 }

@@ -3,6 +3,7 @@
 import { load, StevedoreError, type CallOptions, type ErrorKind, type FileItem, type InspectOut } from 'stevedore';
 import { connect, type Relay } from 'stevedore/browser';
 import { input } from 'stevedore/disk';
+import { claimRelay, relayFetch } from 'stevedore/relay';
 
 const stevedore = await load(fetch('stevedore.wasm'), { platform: 'linux/arm64', allow: url => url.startsWith('https://ghcr.io/') });
 const options: CallOptions = {
@@ -33,7 +34,7 @@ for await (const _ of stevedore.inspect({ ref: 'alpine' }));
 // @ts-expect-error a relay is for pages
 stevedore.inspect({ ref: 'alpine' }, { relay: null });
 
-const relay: Relay = { url: 'http://127.0.0.1:8080/relay', header: { 'X-Token': 't' } };
+const relay: Relay = claimRelay() ?? { base: 'http://127.0.0.1:8080/relay/', token: 't' };
 const page = await connect(new URL('stevedore-js.wasm', 'https://example.test/'), { relay, worker: () => new Worker('worker.js', { type: 'module' }) });
 const folder = document.querySelector<HTMLInputElement>('input[webkitdirectory]')!;
 try {
@@ -43,3 +44,4 @@ try {
   console.log(kind, JSON.stringify(err));
 }
 page.close();
+await load(fetch('stevedore.wasm'), { fetch: relayFetch(relay) });

@@ -1,6 +1,8 @@
 import type { CallOptions, Stevedore } from './index.js';
+import type { Relay } from './relay.js';
 
 export { StevedoreError } from './index.js';
+export type { Relay } from './relay.js';
 
 /**
  * Runs stevedore-js.wasm in a Worker and makes its verbs callable. Calls run side by side in the one Worker, and none takes
@@ -21,7 +23,7 @@ export interface ConnectOptions {
   platform?: string;
   /** Registries, as host[:port], that are spoken to without TLS. Those on the loopback always are. */
   plainHttp?: string[];
-  /** Way to the registries for calls that name no other. */
+  /** Reads the registries that let no page read them (CORS), for calls that name no other. */
   relay?: Relay | null;
 }
 
@@ -30,18 +32,6 @@ export interface ConnectOptions {
  * page. A folder that lists itself is listed when the call begins.
  */
 export interface BrowserOptions extends CallOptions {
-  /** Way to the registries for this call; null means directly. */
+  /** The relay of this call; null means none. */
   relay?: Relay | null;
-}
-
-/**
- * What fetches in place of the page, for registries that do not let pages read their answers (CORS). Each request goes to
- * the relay's URL with the parameter `url` added to it, which says where it is meant to go; method, body and all other headers are those
- * meant for the registry. The relay follows redirects and says in the header `Stevedore-Url` where it ended.
- */
-export interface Relay {
-  /** Absolute. */
-  url: string;
-  /** Headers for the relay itself. */
-  header?: Record<string, string>;
 }

@@ -1,5 +1,6 @@
 import { MAX_PAYLOAD } from './frame.js'
 import { textOf } from './errors.js'
+import { Fault } from './fault.js'
 import { Collected, Streamed } from './upload.js'
 
 const MAX_REDIRECTS = 10
@@ -8,13 +9,6 @@ const MAX_GRANTS = 16
 const REDIRECTS = new Set([301, 302, 303, 307, 308])
 const SECRETS = ['authorization', 'cookie', 'proxy-authorization']
 const NONE = new Uint8Array(0)
-
-class Fault extends Error {
-  constructor(kind, text) {
-    super(text)
-    this.kind = kind
-  }
-}
 
 /** One `fetch` of the guest: the request, its redirects, and the response body as the guest asks for it. */
 export class Request {

@@ -1,6 +1,6 @@
 import { textOf } from './errors.js'
 import { turn } from './host.js'
-import { relayed } from './relay.js'
+import { relayFetch } from './relay.js'
 
 /**
  * The Worker's side of a connection. Messages of the page: load, call, cancel, and answer (to what was asked with that id).
@@ -11,6 +11,7 @@ export class Service {
   #port
   #load
   #module
+  #fetches = new Map()
   #calls = new Map()
   #asked = new Map()
   #lastAsk = 0
@@ -65,10 +66,10 @@ export class Service {
     const host = {
       platform,
       plainHttp,
-      hidesHeaders: !relay,
+      hidesHeaders: true,
       turn,
       files: files.map(([name, file]) => [name, file instanceof Blob ? file : distant(file, ask)]),
-      fetch: relay ? relayed(relay) : undefined,
+      fetch: this.#fetch(relay),
       credential: credentials ? registry => ask({ type: 'credential', registry }) : undefined,
       event: text => post({ type: 'event', text }),
       items: text => ask({ type: 'items', text }),
@@ -78,6 +79,13 @@ export class Service {
     }
     this.#calls.set(call, host)
     this.#module.call(verb, request, host)
+  }
+
+  /** One for each relay, since it remembers which registries need it. */
+  #fetch(relay) {
+    const key = JSON.stringify(relay ?? null)
+    if (!this.#fetches.has(key)) this.#fetches.set(key, relayFetch(relay ?? {}))
+    return this.#fetches.get(key)
   }
 
   #answer({ id, value, error }) {

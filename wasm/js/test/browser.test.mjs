@@ -66,7 +66,12 @@ test('a call brings what its options say, and its result exactly as it was writt
   const text = await stevedore.one({ x: 1 }, { onEvent: e => events.push(e.kind), onMemory: n => { memory = n } }).text()
   assert.equal(text, '{"n":12345678901234567890}')
   assert.deepEqual([got.verb, got.request, got.host.platform, got.host.plainHttp], ['one', '{"x":1}', 'linux/arm64', ['a:1']])
-  assert.deepEqual([got.host.hidesHeaders, got.host.fetch, got.host.credential, got.host.files], [true, undefined, undefined, []])
+  assert.deepEqual([got.host.hidesHeaders, got.host.credential, got.host.files], [true, undefined, []])
+  const { fetch } = got.host
+  await stevedore.one({}, {})
+  assert.equal(got.host.fetch, fetch, 'what was found out about registries is kept from call to call')
+  await stevedore.one({}, { relay: { base: 'https://relay.test/relay/', token: 't' } })
+  assert.notEqual(got.host.fetch, fetch)
   assert.deepEqual([events, memory], [['started'], 9])
 })
 
@@ -204,7 +209,7 @@ test('Blobs go to the Worker, everything else is read through the page and close
 
 test('what cannot be sent is an error of that call', async t => {
   const { stevedore } = await connected(t, (_verb, _request, host) => host.result('1'))
-  await assert.rejects(stevedore.one({}, { relay: { url: 'x', header: () => {} } }), { kind: 'input' })
+  await assert.rejects(stevedore.one({}, { relay: { base: 'x', token: () => {} } }), { kind: 'input' })
   assert.equal(await stevedore.one(), 1)
 })
 
