@@ -10,6 +10,7 @@ import (
 	"github.com/stevedore-oci/stevedore/core/errs"
 	"github.com/stevedore-oci/stevedore/core/ref"
 	"github.com/stevedore-oci/stevedore/transport/archive"
+	"github.com/stevedore-oci/stevedore/transport/dir"
 	"github.com/stevedore-oci/stevedore/transport/fsys"
 	"github.com/stevedore-oci/stevedore/transport/layout"
 	"github.com/stevedore-oci/stevedore/transport/mem"
@@ -34,7 +35,13 @@ func (m *Mux) Create(ctx context.Context, r ref.Reference) (content.Sink, error)
 		return asSink(layout.Create(ctx, d, r.Typed, m.clock()))
 	case ref.OCIArchive, ref.DockerArchive:
 		return m.createArchive(ctx, r)
-	case ref.Dir, ref.Static:
+	case ref.Dir:
+		d, err := m.createDir(ctx, r)
+		if err != nil {
+			return nil, err
+		}
+		return asSink(dir.Create(ctx, d, r.Typed))
+	case ref.Static:
 		return nil, errs.New(errs.Unsupported, r.Typed, "%s: cannot be written", r.Scheme)
 	case ref.Mem:
 		return m.createMem(r)

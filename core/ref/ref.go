@@ -1,5 +1,5 @@
 // Package ref is the grammar of references: docker://host/repository[:tag][@digest], and scheme:path[:tag][@digest] for
-// everything on a file system.
+// everything on a file system; docker-archive and static have a whole name where the others have a tag.
 package ref
 
 import (
@@ -24,11 +24,13 @@ const (
 type Reference struct {
 	Typed  string // as it was given; this is what output and errors echo
 	Scheme string
-	// Host and Repository are set for docker only. Host is as the API is reached: docker.io is registry-1.docker.io there.
-	Host, Repository string
+	// Host is set for docker only, as the API is reached: docker.io is registry-1.docker.io there.
+	Host string
+	// Repository is set for docker, and for static where one is named.
+	Repository string
 	// Path is set for every other scheme, as typed: relative, absolute, or with a drive letter; "-" is standard input.
 	Path   string
-	Tag    string // docker: a tag; oci: the annotation org.opencontainers.image.ref.name; docker-archive: name[:tag]
+	Tag    string // docker, static: a tag; oci: the annotation org.opencontainers.image.ref.name; docker-archive: name[:tag]
 	Digest string // wins over Tag
 	// Position is the place of an image in an archive, counted from 0 (docker-archive:path:@1), or -1.
 	Position int
@@ -90,8 +92,13 @@ func parsePath(r *Reference, s string) error {
 		}
 	}
 	switch r.Scheme {
-	case Dir, Static:
+	case Dir:
 		r.Path = s
+	case Static:
+		parseDockerArchive(r, s)
+		if err := parseStatic(r); err != nil {
+			return err
+		}
 	case DockerArchive:
 		parseDockerArchive(r, s)
 	default:
@@ -129,6 +136,24 @@ func parseDockerArchive(r *Reference, s string) {
 		return
 	}
 	r.Path = s
+}
+
+// parseStatic splits name[:tag], which is a repository as docker:// has it; its tag is latest where neither tag nor digest is given.
+func parseStatic(r *Reference) error {
+	if r.Tag == "" {
+		return nil
+	}
+	r.Repository, r.Tag, _ = strings.Cut(r.Tag, ":")
+	switch {
+	case !ValidRepository(r.Repository):
+		return errs.New(errs.Input, r.Typed, "%q is not a repository name", r.Repository).
+			Hinted("write static:PATH:NAME:TAG, for example static:./public:team/app:v1")
+	case r.Tag == "" && r.Digest == "":
+		r.Tag = DefaultTag
+	case r.Tag != "" && !ValidTag(r.Tag):
+		return errs.New(errs.Input, r.Typed, "%q is not a tag", r.Tag)
+	}
+	return nil
 }
 
 func parsePosition(r *Reference) error {

@@ -20,6 +20,10 @@ func file(scheme, path, tag, digest string) ref.Reference {
 	return ref.Reference{Scheme: scheme, Path: path, Tag: tag, Digest: digest, Position: -1}
 }
 
+func static(path, repository, tag, digest string) ref.Reference {
+	return ref.Reference{Scheme: ref.Static, Path: path, Repository: repository, Tag: tag, Digest: digest, Position: -1}
+}
+
 func TestParse(t *testing.T) {
 	for typed, want := range map[string]ref.Reference{
 		"alpine":                            docker(ref.HubHost, "library/alpine", "latest", ""),
@@ -57,6 +61,13 @@ func TestParse(t *testing.T) {
 		`dir:C:\folder`:                 file(ref.Dir, `C:\folder`, "", ""),
 		`oci:\\server\share\app:v1`:     file(ref.OCI, `\\server\share\app`, "v1", ""),
 		"docker-archive:x.tar@" + sum:   file(ref.DockerArchive, "x.tar", "", sum),
+		"static:public":                 file(ref.Static, "public", "", ""),
+		"static:public@" + sum:          file(ref.Static, "public", "", sum),
+		"static:./p:team/app:v1":        static("./p", "team/app", "v1", ""),
+		"static:/p:app":                 static("/p", "app", "latest", ""),
+		"static:p:app@" + sum:           static("p", "app", "", sum),
+		"static:p:app:1@" + sum:         static("p", "app", "1", sum),
+		`static:C:\p:app:1`:             static(`C:\p`, "app", "1", ""),
 		"docker-archive:x.tar:@12":      {Scheme: ref.DockerArchive, Path: "x.tar", Tag: "@12", Position: 12},
 		`docker-archive:C:\x\y.tar:@0`:  {Scheme: ref.DockerArchive, Path: `C:\x\y.tar`, Tag: "@0", Position: 0},
 	} {
@@ -97,6 +108,12 @@ func TestParseRefuses(t *testing.T) {
 		"docker-archive:x:@1x":                   "not a position",
 		"docker-archive:x:@99999999":             "not a position",
 		"oci:a@sha256:zz":                        "is not a digest",
+		"static:p:../x":                          "not a repository name",
+		"static:p:A:1":                           "not a repository name",
+		"static:p::1":                            "not a repository name",
+		"static:p:a:b:c":                         "is not a tag",
+		"static:p:a:../x":                        "is not a tag",
+		"static::a":                              "names no path",
 	} {
 		r, err := ref.Parse(typed)
 		if says == "" { // a separator after the @ makes it a path

@@ -23,7 +23,6 @@ import (
 type DockerSink struct {
 	target  *Target
 	subject string
-	yield   func()
 	blobs   *waiting // what is no layer, and every blob where there is no spool
 	layers  layers
 
@@ -41,7 +40,7 @@ type image struct {
 // CreateDocker starts an archive. It owns t: Close closes it. subject is what errors name; yield is called at least once per
 // 64 KiB of decompressed content, nil natively.
 func CreateDocker(t *Target, subject string, yield func()) *DockerSink {
-	s := &DockerSink{target: t, subject: subject, yield: yield, blobs: newWaiting(t.spool)}
+	s := &DockerSink{target: t, subject: subject, blobs: newWaiting(t.spool)}
 	s.layers = layers{spool: t.spool, yield: yield, plain: map[digest.Digest]plain{}}
 	return s
 }

@@ -1,4 +1,4 @@
-// Package dir reads the folders that skopeo writes as dir: (containers/image, directory/directory_dest.go): manifest.json,
+// Package dir reads and writes the folders that skopeo writes as dir: (containers/image, directory/directory_dest.go): manifest.json,
 // one file for each blob, and <hex>.manifest.json for what an index lists. One image, no tags.
 package dir
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"slices"
 	"sync"
 
 	"github.com/opencontainers/go-digest"
@@ -85,16 +86,14 @@ func (l *Listing) Index(raw []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	puts := l.All()
-	below, err := children(puts)
+	roots, err := l.Roots()
 	if err != nil {
 		return nil, err
 	}
-	for _, p := range puts {
-		switch {
-		case p.Tag != "":
+	for _, p := range roots {
+		if p.Tag != "" {
 			err = x.tag(p.Tag, p.Descriptor)
-		case !below[p.Descriptor.Digest]:
+		} else {
 			err = x.list(p.Descriptor)
 		}
 		if err != nil {
@@ -102,6 +101,16 @@ func (l *Listing) Index(raw []byte) ([]byte, error) {
 		}
 	}
 	return x.bytes(v1.ImageIndexFile)
+}
+
+// Roots are the manifests that have a tag, or that no index lists, in the order in which they came.
+func (l *Listing) Roots() ([]Listed, error) {
+	puts := l.All()
+	below, err := children(puts)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(slices.Clone(puts), func(p Listed) bool { return p.Tag == "" && below[p.Descriptor.Digest] }), nil
 }
 
 // children are the digests that indexes list.

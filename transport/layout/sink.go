@@ -105,7 +105,7 @@ func (s *Sink) commit(ctx context.Context) (err error) {
 	if bytes.Equal(changed, raw) {
 		return nil
 	}
-	return s.replace(ctx, v1.ImageIndexFile, changed)
+	return store.Replace(ctx, s.dir, v1.ImageIndexFile, changed)
 }
 
 // version makes oci-layout where it is missing.
@@ -115,7 +115,7 @@ func (s *Sink) version(ctx context.Context) error {
 	case err == nil:
 		return errors.Join(f.Close(), checkVersion(ctx, s.dir, s.subject))
 	case errors.Is(err, fs.ErrNotExist):
-		return s.replace(ctx, v1.ImageLayoutFile, []byte(VersionFile))
+		return store.Replace(ctx, s.dir, v1.ImageLayoutFile, []byte(VersionFile))
 	}
 	return err
 }
@@ -131,23 +131,6 @@ func (s *Sink) readIndex(ctx context.Context) ([]byte, error) {
 	}
 	_, err = decodeIndex(raw, s.subject)
 	return raw, err
-}
-
-// replace gives a file new content. The lock is held, so what has the temporary name was left by one that broke off.
-func (s *Sink) replace(ctx context.Context, name string, content []byte) error {
-	temp := store.Temporary(name)
-	if err := s.dir.Remove(ctx, temp); err != nil {
-		return err
-	}
-	p, err := fsys.NewPending(ctx, s.dir, temp, name)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = p.Close() }()
-	if _, err := p.Write(content); err != nil {
-		return err
-	}
-	return p.Commit(ctx)
 }
 
 // Close lets go of the layout. What was stored and not committed stays, for the next copy to find.

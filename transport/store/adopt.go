@@ -19,8 +19,5 @@ func (s *Store) Adopt(ctx context.Context, name string, d digest.Digest) error {
 		return err
 	}
 	defer s.release(d)
-	s.mu.Lock()
-	delete(s.corrupted, d)
-	s.mu.Unlock()
-	return fsys.Kinded(d.String(), s.dir.Rename(ctx, name, path(blobDir, d)))
+	return fsys.Kinded(d.String(), s.rename(ctx, name, d))
 }

@@ -28,7 +28,7 @@ func (s *Store) Link(ctx context.Context, b content.Blob) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	name := path(partialDir, d.Digest) + "." + rand.Text()
+	name := path(PartialDir, d.Digest) + "." + rand.Text()
 	linked, err := linker.Link(ctx, f, name)
 	_ = f.Close() // it was only read
 	if !linked || err != nil {

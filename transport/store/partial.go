@@ -22,7 +22,7 @@ const lockSuffix = ".lock"
 // slot takes a partial file that no other process writes to, the one with what an earlier attempt left first.
 func (s *Store) slot(ctx context.Context, d digest.Digest) (name string, unlock func() error, err error) {
 	for n := range maxSlots {
-		name = path(partialDir, d)
+		name = path(PartialDir, d)
 		if n > 0 {
 			name += "." + strconv.Itoa(n)
 		}
@@ -42,7 +42,7 @@ type Partial struct {
 
 // Partials lists what was left, also what somebody still writes to.
 func (s *Store) Partials(ctx context.Context) ([]Partial, error) {
-	algorithms, err := s.list(ctx, partialDir)
+	algorithms, err := s.list(ctx, PartialDir)
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +51,7 @@ func (s *Store) Partials(ctx context.Context) ([]Partial, error) {
 		if !a.Dir {
 			continue
 		}
-		files, err := s.list(ctx, partialDir+"/"+a.Name)
+		files, err := s.list(ctx, PartialDir+"/"+a.Name)
 		if err != nil {
 			return nil, err
 		}
@@ -59,7 +59,7 @@ func (s *Store) Partials(ctx context.Context) ([]Partial, error) {
 			hex, _, _ := strings.Cut(f.Name, ".")
 			d := digest.NewDigestFromEncoded(digest.Algorithm(a.Name), hex)
 			if !f.Dir && !strings.HasSuffix(f.Name, lockSuffix) && oci.CheckDigest(d.String()) == nil {
-				out = append(out, Partial{partialDir + "/" + a.Name + "/" + f.Name, v1.Descriptor{Digest: d, Size: f.Size}})
+				out = append(out, Partial{PartialDir + "/" + a.Name + "/" + f.Name, v1.Descriptor{Digest: d, Size: f.Size}})
 			}
 		}
 	}
@@ -88,13 +88,13 @@ func (s *Store) Tidy(ctx context.Context) {
 			_, _ = s.Drop(ctx, p)
 		}
 	}
-	algorithms, _ := s.list(ctx, partialDir)
+	algorithms, _ := s.list(ctx, PartialDir)
 	for _, a := range algorithms {
 		if a.Dir {
-			_ = s.dir.Remove(ctx, partialDir+"/"+a.Name) // refused where something is in it
+			_ = s.dir.Remove(ctx, PartialDir+"/"+a.Name) // refused where something is in it
 		}
 	}
 	if algorithms != nil {
-		_ = s.dir.Remove(ctx, partialDir)
+		_ = s.dir.Remove(ctx, PartialDir)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"iter"
+	slashpath "path"
 	"sync"
 
 	"github.com/opencontainers/go-digest"
@@ -22,24 +23,36 @@ import (
 	"github.com/stevedore-oci/stevedore/transport/fsys/memfs"
 )
 
-const (
-	blobDir    = v1.ImageBlobsDir
-	partialDir = "partial"
-)
+const blobDir = v1.ImageBlobsDir
+
+// PartialDir is where in the directory of a store files grow that are not whole, blobs and others, and where locks are. It is
+// gone when nothing is in it.
+const PartialDir = "partial"
 
 // Store is a [content.Store] on a directory. It is safe for concurrent use; a second writer of one blob waits for the
 // first. Several processes may use a directory where that is a [fsys.Locker].
 type Store struct {
-	dir fsys.WritableDir
+	dir  fsys.WritableDir
+	name func(digest.Digest) string // of a whole blob
 
 	mu        sync.Mutex
 	busy      map[digest.Digest]chan struct{} // closed when the writer of that blob is done
 	corrupted map[digest.Digest]bool          // by CheckBlob
+	changed   map[string]bool                 // directories that got a blob
 }
 
 // New makes a store of a directory, which it does not close. It does no I/O.
 func New(dir fsys.WritableDir) *Store {
-	return &Store{dir: dir, busy: map[digest.Digest]chan struct{}{}, corrupted: map[digest.Digest]bool{}}
+	return Named(dir, func(d digest.Digest) string { return path(blobDir, d) })
+}
+
+// Named is New for a directory in which whole blobs have other names than blobs/<algorithm>/<hex>, unlike each other and none
+// of them below partial/. Its blobs cannot be listed.
+func Named(dir fsys.WritableDir, name func(digest.Digest) string) *Store {
+	return &Store{
+		dir: dir, name: name,
+		busy: map[digest.Digest]chan struct{}{}, corrupted: map[digest.Digest]bool{}, changed: map[string]bool{},
+	}
 }
 
 // Memory makes an empty store in memory.
@@ -78,7 +91,7 @@ func (s *Store) open(ctx context.Context, d digest.Digest) (fsys.File, error) {
 	if corrupted {
 		return nil, absent
 	}
-	f, err := s.dir.Open(ctx, path(blobDir, d))
+	f, err := s.dir.Open(ctx, s.name(d))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, absent
 	}
@@ -90,10 +103,10 @@ func (s *Store) Delete(ctx context.Context, d digest.Digest) error {
 	if err := oci.CheckDigest(d.String()); err != nil {
 		return err
 	}
-	return fsys.Kinded(d.String(), s.dir.Remove(ctx, path(blobDir, d)))
+	return fsys.Kinded(d.String(), s.dir.Remove(ctx, s.name(d)))
 }
 
-// List yields the whole blobs by algorithm and hex. Files that are not named by a digest are passed over.
+// List yields the whole blobs of New's names by algorithm and hex. Files that are not named by a digest are passed over.
 func (s *Store) List(ctx context.Context) iter.Seq2[v1.Descriptor, error] {
 	return func(yield func(v1.Descriptor, error) bool) {
 		algorithms, err := s.list(ctx, blobDir)
@@ -129,25 +142,25 @@ func (s *Store) list(ctx context.Context, name string) ([]fsys.Entry, error) {
 	return entries, fsys.Kinded(name, err)
 }
 
-// Sync returns when the names of whole blobs are on stable storage, where the platform can.
+// Sync returns when the names of the blobs that this Store has written are on stable storage, where the platform can.
 func (s *Store) Sync(ctx context.Context) error {
-	algorithms, err := s.list(ctx, blobDir)
-	if err != nil {
-		return err
-	}
-	for _, a := range algorithms {
-		if a.Dir {
-			if err := s.dir.Sync(ctx, blobDir+"/"+a.Name); err != nil {
-				return fsys.Kinded(blobDir, err)
-			}
+	s.mu.Lock()
+	changed := s.changed
+	s.changed = map[string]bool{}
+	s.mu.Unlock()
+	up := map[string]bool{}
+	for name := range changed {
+		for ; !up[name]; name = slashpath.Dir(name) { // directories may be new themselves
+			up[name] = true
 		}
 	}
-	return fsys.Kinded(blobDir, s.dir.Sync(ctx, blobDir))
+	for name := range up {
+		if err := s.dir.Sync(ctx, name); err != nil {
+			return fsys.Kinded(name, err)
+		}
+	}
+	return nil
 }
-
-// Temporary is where in the directory of a store a file may grow that is not a blob. Who has a name for himself is not for the
-// store to say.
-func Temporary(name string) string { return partialDir + "/" + name }
 
 // acquire waits until nobody else writes d.
 func (s *Store) acquire(ctx context.Context, d digest.Digest) error {

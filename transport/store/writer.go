@@ -5,6 +5,7 @@ import (
 	"errors"
 	"hash"
 	"io"
+	slashpath "path"
 
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
@@ -166,12 +167,13 @@ func (w *writer) publish(ctx context.Context) error {
 
 // rename makes a verified file the blob.
 func (s *Store) rename(ctx context.Context, name string, d digest.Digest) error {
-	if err := s.dir.Rename(ctx, name, path(blobDir, d)); err != nil {
+	if err := s.dir.Rename(ctx, name, s.name(d)); err != nil {
 		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.corrupted, d)
+	s.changed[slashpath.Dir(s.name(d))] = true
 	return nil
 }
 

@@ -1,0 +1,28 @@
+package store
+
+import (
+	"context"
+
+	"github.com/stevedore-oci/stevedore/transport/fsys"
+)
+
+// Temporary is where in the directory of a store the file name grows. Whoever uses it holds a lock, or has that name alone.
+func Temporary(name string) string { return PartialDir + "/" + name }
+
+// Replace gives a small file beside the blobs new content: all of it, or none. The caller holds the lock of the file, so what
+// has the temporary name was left by one that broke off.
+func Replace(ctx context.Context, dir fsys.WritableDir, name string, content []byte) error {
+	temp := Temporary(name)
+	if err := dir.Remove(ctx, temp); err != nil {
+		return err
+	}
+	p, err := fsys.NewPending(ctx, dir, temp, name)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = p.Close() }()
+	if _, err := p.Write(content); err != nil {
+		return err
+	}
+	return p.Commit(ctx)
+}
