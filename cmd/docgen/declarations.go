@@ -27,10 +27,18 @@ func declarations() string {
 		if v.In.NumField() == 0 {
 			in = "request?: " + v.In.Name()
 		}
-		fmt.Fprintf(&b, "  /** %s. */\n  %s(%s, options?: Options): %s;\n", v.Summary, v.Name, in, outcome(v))
+		fmt.Fprintf(&b, "  /** %s. */\n  %s(%s, options?: Options): %s;\n", v.Summary, member(v.Name), in, outcome(v))
 	}
 	b.WriteString("}\n")
 	return b.String()
+}
+
+// member quotes a name that is no identifier.
+func member(name string) string {
+	if strings.ContainsAny(name, ".-") {
+		return "'" + name + "'"
+	}
+	return name
 }
 
 // outcome is the type of what a verb returns.
@@ -53,10 +61,7 @@ func writes(v core.Verb) bool {
 func declare(b *strings.Builder, t reflect.Type) {
 	fmt.Fprintf(b, "\nexport interface %s {\n", t.Name())
 	for _, f := range fields(t) {
-		name, typ := f.name, typeName(f.typ)
-		if strings.ContainsAny(name, ".-") {
-			name = "'" + name + "'"
-		}
+		name, typ := member(f.name), typeName(f.typ)
 		if f.optional {
 			name += "?"
 		}

@@ -559,17 +559,17 @@ export interface Verbs<Options = CallOptions> {
   /** Read all of an image and check every digest, size and diff ID. */
   validate(request: ValidateIn, options?: Options): ListCall<ValidateItem>;
   /** Write a manifest or index exactly as it is there. */
-  manifest-get(request: ManifestGetIn, options?: Options): Call<ManifestOut & { bytes?: Uint8Array }>;
+  'manifest-get'(request: ManifestGetIn, options?: Options): Call<ManifestOut & { bytes?: Uint8Array }>;
   /** Tell whether a manifest is there, and what it is. */
-  manifest-head(request: ManifestHeadIn, options?: Options): Call<ManifestOut>;
+  'manifest-head'(request: ManifestHeadIn, options?: Options): Call<ManifestOut>;
   /** Write a manifest or index from a file. */
-  manifest-put(request: ManifestPutIn, options?: Options): Call<ManifestOut>;
+  'manifest-put'(request: ManifestPutIn, options?: Options): Call<ManifestOut>;
   /** Write a blob. */
-  blob-get(request: BlobGetIn, options?: Options): Call<BlobOut & { bytes?: Uint8Array }>;
+  'blob-get'(request: BlobGetIn, options?: Options): Call<BlobOut & { bytes?: Uint8Array }>;
   /** Tell whether a blob is there, and its size. */
-  blob-head(request: BlobHeadIn, options?: Options): Call<BlobOut>;
+  'blob-head'(request: BlobHeadIn, options?: Options): Call<BlobOut>;
   /** Upload a file as a blob. */
-  blob-put(request: BlobPutIn, options?: Options): Call<BlobOut>;
+  'blob-put'(request: BlobPutIn, options?: Options): Call<BlobOut>;
   /** Tell which build this is and what it can do. */
   version(request?: VersionIn, options?: Options): Call<VersionOut>;
 }
