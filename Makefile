@@ -11,7 +11,7 @@ export STEVEDORE_IMAGES
 help: ## This text
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
 
-run: build web ## Build everything and inspect the bundled image natively, under WASI, in Node and at the edge
+run: web build ## Build everything and inspect the bundled image natively, under WASI, in Node and at the edge
 	@tests/setup.sh run
 	@tests/run.sh
 
@@ -22,6 +22,8 @@ build: ## The native binary: bin/stevedore
 web: wasm ## The inspector page, a plain folder for any web server: web/dist
 	@tests/setup.sh web
 	cd web && npm run --silent check && npm run --silent build
+	rm -rf web/dist.gz && cp -r web/dist web/dist.gz
+	find web/dist.gz -type f -regex '.*\.\(html\|js\|css\|svg\|json\|wasm\)' -exec gzip -9n {} +
 
 wasm: ## The modules: bin/stevedore.wasm, bin/stevedore-cli.wasm, bin/stevedore-js.wasm
 	@tests/setup.sh build
@@ -30,7 +32,7 @@ wasm: ## The modules: bin/stevedore.wasm, bin/stevedore-cli.wasm, bin/stevedore-
 	GOOS=js GOARCH=wasm go build $(GOFLAGS_SMALL) -o bin/stevedore-js.wasm ./wasm/browser
 	cp "$$(go env GOROOT)/lib/wasm/wasm_exec.js" bin/wasm_exec.js
 
-test: build web ## The whole suite, every front end and browser included
+test: web build ## The whole suite, every front end and browser included
 	@tests/setup.sh test
 	PATH="$$PWD/.cache/bin:$$PATH" go test -timeout 30m ./...
 
@@ -57,4 +59,4 @@ gen: ## The verb reference and the TypeScript declarations
 	go run ./cmd/docgen
 
 clean: ## Remove what was built
-	rm -rf bin web/dist web/build
+	rm -rf bin web/dist web/dist.gz web/build

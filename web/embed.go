@@ -6,16 +6,17 @@ import (
 	"io/fs"
 )
 
-// The pattern takes the folder dist, which make builds and git ignores, and dist.html, which stands in where it was not
-// built: so a fresh clone compiles.
+// The pattern takes the folder dist.gz, which make builds of dist and git ignores, and dist.html, which stands in where it
+// was not built: so a fresh clone compiles.
 //
-//go:embed all:dist*
+//go:embed all:dist.*
 var files embed.FS
 
-// Files is the page: index.html and what it loads. Without a built page it is one file that says how to build it.
+// Files is the page: index.html and what it loads, compressed under NAME.gz where that makes it smaller. Without a built page
+// it is one file that says how to build it.
 func Files() fs.FS {
-	if built, err := fs.Sub(files, "dist"); err == nil {
-		if _, err := fs.Stat(built, "index.html"); err == nil {
+	if built, err := fs.Sub(files, "dist.gz"); err == nil {
+		if _, err := fs.Stat(built, "index.html.gz"); err == nil {
 			return built
 		}
 	}
