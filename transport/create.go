@@ -14,6 +14,7 @@ import (
 	"github.com/stevedore-oci/stevedore/transport/fsys"
 	"github.com/stevedore-oci/stevedore/transport/layout"
 	"github.com/stevedore-oci/stevedore/transport/mem"
+	"github.com/stevedore-oci/stevedore/transport/static"
 )
 
 // Create opens the endpoint of r for writing; the caller closes it, and gives [ref.Reference.Ident] of r to PutManifest of
@@ -42,7 +43,11 @@ func (m *Mux) Create(ctx context.Context, r ref.Reference) (content.Sink, error)
 		}
 		return asSink(dir.Create(ctx, d, r.Typed))
 	case ref.Static:
-		return nil, errs.New(errs.Unsupported, r.Typed, "%s: cannot be written", r.Scheme)
+		d, err := m.createDir(ctx, r)
+		if err != nil {
+			return nil, err
+		}
+		return asSink(static.Create(d, r.Repository, r.Typed, m.clock()))
 	case ref.Mem:
 		return m.createMem(r)
 	}

@@ -12,9 +12,10 @@ import (
 	"github.com/stevedore-oci/stevedore/transport/dir"
 	"github.com/stevedore-oci/stevedore/transport/fsys"
 	"github.com/stevedore-oci/stevedore/transport/layout"
+	"github.com/stevedore-oci/stevedore/transport/static"
 )
 
-// openDir opens oci: and dir:.
+// openDir opens oci:, dir: and static:.
 func (m *Mux) openDir(ctx context.Context, r ref.Reference) (content.Source, error) {
 	if m.o.Files == nil {
 		return nil, errs.New(errs.Unsupported, r.Typed, "this host has no files")
@@ -29,8 +30,11 @@ func (m *Mux) openDir(ctx context.Context, r ref.Reference) (content.Source, err
 	case err != nil:
 		return nil, fsys.Kinded(r.Typed, err)
 	}
-	if r.Scheme == ref.Dir {
+	switch r.Scheme {
+	case ref.Dir:
 		return as(dir.Open(ctx, d, r.Typed))
+	case ref.Static:
+		return as(static.Open(ctx, d, r.Repository, r.Typed))
 	}
 	return as(layout.Open(ctx, d, r.Typed))
 }

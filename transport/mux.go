@@ -84,7 +84,7 @@ func (m *Mux) Open(ctx context.Context, r ref.Reference) (content.Source, error)
 			return nil, m.noNetwork(r)
 		}
 		return m.registry.Repository(r), nil
-	case ref.OCI, ref.Dir:
+	case ref.OCI, ref.Dir, ref.Static:
 		return m.openDir(ctx, r)
 	case ref.OCIArchive, ref.DockerArchive:
 		return m.openArchive(ctx, r)
@@ -94,8 +94,6 @@ func (m *Mux) Open(ctx context.Context, r ref.Reference) (content.Source, error)
 			return nil, errs.New(errs.NotFound, r.Typed, "there is no image of that name in memory")
 		}
 		return borrowed{s}, nil
-	case ref.Static:
-		return nil, errs.New(errs.Unsupported, r.Typed, "static: is read by a later version")
 	}
 	return nil, errs.New(errs.Input, r.Typed, "has the unknown transport %q", r.Scheme)
 }

@@ -42,7 +42,7 @@ func TestHostsThatCannot(t *testing.T) {
 		"alpine":               {transport.Options{NoRegistryHint: "do that"}, errs.Unsupported, "alpine: this host has no network", "do that"},
 		"oci:x":                {transport.Options{}, errs.Unsupported, "oci:x: this host has no files", ""},
 		"docker-archive:x.tar": {transport.Options{}, errs.Unsupported, "docker-archive:x.tar: this host has no files", ""},
-		"static:x":             {files, errs.Unsupported, "static:x: static: is read by a later version", ""},
+		"static:x":             {files, errs.NotFound, "static:x: there is no such directory", ""},
 		"mem:x":                {files, errs.NotFound, "mem:x: there is no image of that name in memory", ""},
 		"dir:x":                {files, errs.NotFound, "dir:x: there is no such directory", ""},
 		"oci:y:tag":            {files, errs.NotFound, "oci:y:tag: there is no such directory", ""},

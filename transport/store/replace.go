@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	slashpath "path"
 
 	"github.com/stevedore-oci/stevedore/transport/fsys"
 )
@@ -9,10 +10,10 @@ import (
 // Temporary is where in the directory of a store the file name grows. Whoever uses it holds a lock, or has that name alone.
 func Temporary(name string) string { return PartialDir + "/" + name }
 
-// Replace gives a small file beside the blobs new content: all of it, or none. The caller holds the lock of the file, so what
-// has the temporary name was left by one that broke off.
+// Replace gives a small file beside the blobs new content: all of it, or none. It grows under the last part of its name, and the
+// caller holds a lock that covers that, so what is there was left by one that broke off.
 func Replace(ctx context.Context, dir fsys.WritableDir, name string, content []byte) error {
-	temp := Temporary(name)
+	temp := Temporary(slashpath.Base(name))
 	if err := dir.Remove(ctx, temp); err != nil {
 		return err
 	}
