@@ -14,6 +14,8 @@ func verbs() []Verb {
 		Define("export", "Write the file system of an image, a folder of it or a layer as a tar archive", Export),
 		Define("copy", "Copy an image, an index or an artifact from anywhere to anywhere", Copy),
 		DefineList("sync", "Keep repositories in step: copy what changed, and say what was done", Sync),
+		Define("bundle", "Put images, with all that refers to them, into one archive", Bundle),
+		DefineList("load", "Bring the images of a bundle to a registry", Load),
 		Define("tag", "Give a manifest more tags where it is", Tag),
 		Define("delete", "Take a tag away, or delete a manifest", Delete),
 		DefineList("catalog", "List the repositories of a registry", Catalog),

@@ -28,6 +28,8 @@ var examples = map[string]string{
 	"cat":     "  stevedore cat alpine /etc/os-release\n  stevedore cat --output sh alpine /bin/sh",
 	"copy":    "  stevedore copy alpine:3.20 registry.example/mirror/alpine:3.20\n  stevedore copy --platform linux/amd64 --platform linux/arm64 alpine oci:./alpine:3.20\n  stevedore copy oci:./app:v1 docker://ghcr.io/org/app:v1 docker://ghcr.io/org/app:latest",
 	"sync":    "  stevedore sync jobs.txt\n  stevedore sync --dry-run --shard 1/4 jobs.json\n  stevedore sync --to registry.example/mirror skopeo.yaml\n  echo 'alpine:3.20 registry.example/alpine:3.20' | stevedore sync -",
+	"bundle":  "  stevedore bundle images.tar alpine:3.20 registry.example/app:1\n  stevedore bundle --since images.tar update.tar alpine:3.21\n  stevedore bundle - alpine:3.20 | ssh inside stevedore load - registry.inside",
+	"load":    "  stevedore load images.tar registry.inside/mirror\n  stevedore load --dry-run images.tar registry.inside",
 	"tag":     "  stevedore tag registry.example/app:1.2.3 1.2 1 latest",
 	"delete":  "  stevedore delete registry.example/app:old\n  stevedore delete --manifest --referrers registry.example/app:old\n  stevedore delete --dry-run registry.example/app@sha256:…",
 	"catalog": "  stevedore catalog --limit 100 registry.example",

@@ -18,7 +18,7 @@ func (p *printer) copied(o core.CopyOut) error {
 		for _, r := range d.References {
 			fmt.Fprintf(p.w, "%s %s to %s\n", verb, plain(o.Source), p.bold(plain(r)))
 		}
-		fmt.Fprintf(p.w, "  %s\n", strings.Join(counts(d), ", "))
+		fmt.Fprintf(p.w, "  %s\n", strings.Join(counts(d, o.DryRun), ", "))
 	}
 	fmt.Fprintf(p.w, "  %s\n", o.Digest)
 	if o.Digest != o.SourceDigest {
@@ -30,12 +30,16 @@ func (p *printer) copied(o core.CopyOut) error {
 	return nil
 }
 
-func counts(d core.Copied) []string {
+func counts(d core.Copied, dry bool) []string {
+	stored := "stored"
+	if dry {
+		stored = "to store"
+	}
 	out := []string{plural(d.Manifests, "manifest")}
 	for _, c := range []struct {
 		count xfer.Count
 		how   string
-	}{{d.Stored, "stored"}, {d.Mounted, "mounted"}, {d.Existed, "there already"}} {
+	}{{d.Stored, stored}, {d.Mounted, "mounted"}, {d.Existed, "there already"}} {
 		if c.count.Blobs > 0 {
 			out = append(out, fmt.Sprintf("%s (%s) %s", plural(c.count.Blobs, "blob"), size(c.count.Bytes), c.how))
 		}
@@ -65,7 +69,7 @@ func (p *printer) synced(it core.SyncItem) error {
 		fmt.Fprintf(p.w, "\n             %s", plain(it.Error.Message))
 	case it.Stored != nil:
 		d := core.Copied{Manifests: it.Manifests, Stored: *it.Stored, Existed: *it.Existed, Mounted: *it.Mounted}
-		fmt.Fprintf(p.w, "  %s", p.dim(strings.Join(counts(d), ", ")))
+		fmt.Fprintf(p.w, "  %s", p.dim(strings.Join(counts(d, strings.HasPrefix(it.Action, "would")), ", ")))
 	}
 	for _, l := range it.Left {
 		fmt.Fprintf(p.w, "\n             left behind: %s", plain(l))
@@ -84,4 +88,16 @@ func (p *printer) action(a string) string {
 		return p.dim(padded)
 	}
 	return p.bold(padded)
+}
+
+func (p *printer) bundled(o core.BundleOut) error {
+	for _, i := range o.Images {
+		fmt.Fprintf(p.w, "%s  %s\n", i.Digest, p.bold(plain(i.Name)))
+		for _, l := range i.Left {
+			fmt.Fprintf(p.w, "  left behind: %s\n", plain(l))
+		}
+	}
+	c := core.Copied{Stored: o.Stored, Existed: o.Existed}
+	_, err := fmt.Fprintf(p.w, "%s in %s\n", strings.Join(counts(c, false)[1:], ", "), plural(len(o.Images), "image"))
+	return err
 }

@@ -103,7 +103,7 @@ func (p *printer) item(v core.Verb, b []byte) error {
 	switch v.Name {
 	case "files":
 		return show(b, p.file)
-	case "sync":
+	case "sync", "load":
 		return show(b, p.synced)
 	case "validate":
 		return show(b, p.validated)
@@ -203,6 +203,8 @@ func (p *printer) result(v core.Verb, out []byte) error {
 		return show(out, func(o core.BlobOut) error { return p.written("", o.Size, o.Digest) })
 	case "copy":
 		return show(out, p.copied)
+	case "bundle":
+		return show(out, p.bundled)
 	case "tag":
 		return show(out, p.tagged)
 	case "delete":

@@ -82,8 +82,7 @@ func fileScheme(s string) bool {
 	return false
 }
 
-// parsePath reads path[:tag][@digest]. A colon is the tag's only when what follows has no separator, so that C:\x, and
-// a/b:c/d, stay paths.
+// parsePath reads path[:tag][@digest].
 func parsePath(r *Reference, s string) error {
 	if at := strings.LastIndex(s, "@"); at >= 0 && strings.Contains(s[at:], ":") && !strings.ContainsAny(s[at:], `/\`) {
 		r.Digest, s = s[at+1:], s[:at]
@@ -95,12 +94,10 @@ func parsePath(r *Reference, s string) error {
 	case Dir:
 		r.Path = s
 	case Static:
-		parseDockerArchive(r, s)
+		r.Path, r.Tag = cutTag(s)
 		if err := parseStatic(r); err != nil {
 			return err
 		}
-	case DockerArchive:
-		parseDockerArchive(r, s)
 	default:
 		r.Path, r.Tag = cutTag(s)
 	}
@@ -116,26 +113,17 @@ func parsePath(r *Reference, s string) error {
 	return nil
 }
 
-// cutTag splits at the last colon unless a separator follows it, as it does after a drive letter.
+// cutTag splits at the first colon that is not a drive letter's, as other tools do: what follows may be a whole name with a
+// tag of its own, host/repository:tag.
 func cutTag(s string) (path, tag string) {
-	i := strings.LastIndexByte(s, ':')
-	if i < 0 || strings.ContainsAny(s[i:], `/\`) {
-		return s, ""
-	}
-	return s[:i], s[i+1:]
-}
-
-// parseDockerArchive splits path[:name[:tag]]: the first colon ends the path, unless it is a drive letter's.
-func parseDockerArchive(r *Reference, s string) {
 	from := 0
 	if len(s) > 2 && isLetter(s[0]) && s[1] == ':' && (s[2] == '\\' || s[2] == '/') {
 		from = 2
 	}
 	if i := strings.IndexByte(s[from:], ':'); i >= 0 {
-		r.Path, r.Tag = s[:from+i], s[from+i+1:]
-		return
+		return s[:from+i], s[from+i+1:]
 	}
-	r.Path = s
+	return s, ""
 }
 
 // parseStatic splits name[:tag], which is a repository as docker:// has it; its tag is latest where neither tag nor digest is given.

@@ -42,7 +42,7 @@ func TestParse(t *testing.T) {
 		"oci:layout:v1":                 file(ref.OCI, "layout", "v1", ""),
 		"oci:./a.b/c@" + sum:            file(ref.OCI, "./a.b/c", "", sum),
 		"oci:/abs:v1@" + sum:            file(ref.OCI, "/abs", "v1", sum),
-		"oci:a/b:c/d":                   file(ref.OCI, "a/b:c/d", "", ""),
+		"oci:a/b:r.example/c/d:v1":      file(ref.OCI, "a/b", "r.example/c/d:v1", ""),
 		"oci:a@b":                       file(ref.OCI, "a@b", "", ""),
 		"oci-archive:x.tar:v1":          file(ref.OCIArchive, "x.tar", "v1", ""),
 		"oci-archive:-":                 file(ref.OCIArchive, "-", "", ""),

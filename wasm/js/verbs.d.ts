@@ -409,6 +409,46 @@ export interface Wire {
   hint?: string;
 }
 
+export interface BundleIn {
+  /** oci-archive:FILE, FILE or - for standard output; oci:FOLDER makes a layout instead */
+  archive: string;
+  /** images that go into it, each under its whole name */
+  refs: string[];
+  /** an earlier bundle, or a registry (host or docker://host): blobs that are there are left out */
+  since?: string;
+  /** as copy's (repeat the flag) */
+  platforms?: string[];
+  /** leave out what refers to the images, and cosign's tags of them */
+  noReferrers?: boolean;
+}
+
+export interface BundleOut {
+  images: Bundled[];
+  /** blobs in the bundle */
+  stored: Count;
+  /** blobs that are in it for another image already, or left out because they are at since */
+  existed: Count;
+}
+
+export interface Bundled {
+  /** its tag in the bundle: the whole reference, with the registry */
+  name: string;
+  digest: string;
+  /** what of the image is not in the bundle, in words */
+  left: string[];
+}
+
+export interface LoadIn {
+  /** oci-archive:FILE, FILE, oci:FOLDER, or - for standard input */
+  archive: string;
+  /** where images go: host[:port][/prefix] of a registry, before their own repository; or oci:FOLDER */
+  to: string;
+  /** globs of names in the bundle; all without (repeat the flag) */
+  images?: string[];
+  /** say what would be loaded and load nothing */
+  dryRun?: boolean;
+}
+
 export interface TagIn {
   /** manifest or index that is there */
   ref: string;
@@ -550,6 +590,10 @@ export interface Verbs<Options = CallOptions> {
   copy(request: CopyIn, options?: Options): Call<CopyOut>;
   /** Keep repositories in step: copy what changed, and say what was done. */
   sync(request: SyncIn, options?: Options): ListCall<SyncItem>;
+  /** Put images, with all that refers to them, into one archive. */
+  bundle(request: BundleIn, options?: Options): Call<BundleOut>;
+  /** Bring the images of a bundle to a registry. */
+  load(request: LoadIn, options?: Options): ListCall<SyncItem>;
   /** Give a manifest more tags where it is. */
   tag(request: TagIn, options?: Options): Call<TagOut>;
   /** Take a tag away, or delete a manifest. */

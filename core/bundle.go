@@ -1,0 +1,185 @@
+package core
+
+import (
+	"context"
+	"strings"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/stevedore-oci/stevedore/core/content"
+	"github.com/stevedore-oci/stevedore/core/errs"
+	"github.com/stevedore-oci/stevedore/core/oci"
+	"github.com/stevedore-oci/stevedore/core/ref"
+	"github.com/stevedore-oci/stevedore/core/xfer"
+)
+
+// BundleIn is the request of bundle.
+type BundleIn struct {
+	Archive     string   `json:"archive" arg:"ARCHIVE" help:"oci-archive:FILE, FILE or - for standard output; oci:FOLDER makes a layout instead"`
+	Refs        []string `json:"refs" arg:"REF..." help:"images that go into it, each under its whole name"`
+	Since       string   `json:"since,omitempty" help:"an earlier bundle, or a registry (host or docker://host): blobs that are there are left out"`
+	Platforms   []string `json:"platforms,omitempty" flag:"platform" help:"as copy's (repeat the flag)"`
+	NoReferrers bool     `json:"noReferrers,omitempty" help:"leave out what refers to the images, and cosign's tags of them"`
+}
+
+// BundleOut says what is in a bundle.
+type BundleOut struct {
+	Images  []Bundled  `json:"images"`
+	Stored  xfer.Count `json:"stored" help:"blobs in the bundle"`
+	Existed xfer.Count `json:"existed" help:"blobs that are in it for another image already, or left out because they are at since"`
+}
+
+// Bundled is one image of a bundle.
+type Bundled struct {
+	Name   string        `json:"name" help:"its tag in the bundle: the whole reference, with the registry"`
+	Digest digest.Digest `json:"digest"`
+	Left   []string      `json:"left" help:"what of the image is not in the bundle, in words"`
+}
+
+// Bundle puts images, with all that refers to them, into one archive for a place without a network; every digest stays. Load
+// brings them to a registry there. Kinds: those of the sources and of the archive.
+func Bundle(ctx context.Context, env *Env, in BundleIn) (BundleOut, error) {
+	if len(in.Refs) == 0 {
+		return BundleOut{}, errs.New(errs.Input, "bundle", "names no image").Hinted("for example stevedore bundle images.tar alpine:3.20 registry.example/app:1")
+	}
+	o := xfer.Options{
+		Referrers: !in.NoReferrers, DigestTags: !in.NoReferrers, Jobs: env.Jobs, Event: env.Event, Clock: env.Clock, Yield: env.Yield,
+	}
+	for _, s := range in.Platforms {
+		p, err := oci.ParsePlatform(s)
+		if err != nil {
+			return BundleOut{}, err
+		}
+		o.Platforms = append(o.Platforms, p)
+	}
+	archive, sink, err := env.create(ctx, archiveRef(in.Archive))
+	if err != nil {
+		return BundleOut{}, err
+	}
+	defer sink.Close()
+	b := &bundler{env: env, o: o, since: in.Since, sink: &bundleSink{Sink: sink}, out: BundleOut{Images: []Bundled{}}}
+	defer b.close()
+	for _, typed := range in.Refs {
+		if err := b.add(ctx, typed); err != nil {
+			return BundleOut{}, err
+		}
+	}
+	return b.out, subjectOf(archive.Typed, sink.Commit(ctx))
+}
+
+// archiveRef is a file name as a reference.
+func archiveRef(s string) string {
+	if scheme, _, ok := strings.Cut(s, ":"); ok && (scheme == ref.OCI || scheme == ref.OCIArchive) {
+		return s
+	}
+	return ref.OCIArchive + ":" + s
+}
+
+type bundler struct {
+	env   *Env
+	o     xfer.Options
+	since string
+	sink  *bundleSink
+	open  []content.Source // until the archive is written, which may read them then only
+	out   BundleOut
+}
+
+func (b *bundler) close() {
+	for _, s := range b.open {
+		_ = s.Close()
+	}
+}
+
+func (b *bundler) add(ctx context.Context, typed string) error {
+	src, r, err := b.env.open(ctx, typed)
+	if err != nil {
+		return err
+	}
+	b.open = append(b.open, src)
+	if b.sink.have, err = b.there(ctx, r); err != nil {
+		return err
+	}
+	plan, err := xfer.New(ctx, src, r.Ident(), typed, b.o)
+	if err != nil {
+		return err
+	}
+	name := bundleName(r)
+	report, err := plan.Move(ctx, b.sink, []string{name})
+	if err != nil {
+		return err
+	}
+	b.out.Stored.Blobs += report.Stored.Blobs
+	b.out.Stored.Bytes += report.Stored.Bytes
+	b.out.Existed.Blobs += report.Existed.Blobs
+	b.out.Existed.Bytes += report.Existed.Bytes
+	left := plan.Left()
+	if left == nil {
+		left = []string{}
+	}
+	b.out.Images = append(b.out.Images, Bundled{name, report.Root.Digest, left})
+	return nil
+}
+
+// bundleName is what an image is called in a bundle: its whole name where it comes from a registry, as containerd and others
+// expect of an annotation, else what it is called where it comes from.
+func bundleName(r ref.Reference) string {
+	if r.Scheme != ref.Docker {
+		return strings.Trim(r.Path+":"+r.Ident(), ":")
+	}
+	host := r.Host
+	if host == ref.HubHost {
+		host = ref.HubName
+	}
+	if r.Digest != "" {
+		return host + "/" + r.Repository + "@" + r.Digest
+	}
+	return host + "/" + r.Repository + ":" + r.Tag
+}
+
+// there opens what blobs are left out for, nil where nothing was named. A registry is asked in the repository of the same name.
+func (b *bundler) there(ctx context.Context, r ref.Reference) (content.BlobStatter, error) {
+	if b.since == "" {
+		return nil, nil
+	}
+	typed := b.since
+	if registry, err := ref.ParseRegistry(typed); err == nil && !strings.Contains(typed, ".tar") {
+		typed = ref.Docker + "://" + registry.Host + "/" + r.Repository
+	} else if !strings.Contains(typed, ":") {
+		typed = archiveRef(typed)
+	}
+	src, _, err := b.env.open(ctx, typed)
+	if err != nil {
+		return nil, err
+	}
+	b.open = append(b.open, src)
+	stat, ok := content.As[content.BlobStatter](src)
+	if !ok {
+		return nil, errs.New(errs.Unsupported, b.since, "cannot tell which blobs it has")
+	}
+	return stat, nil
+}
+
+// bundleSink leaves out blobs that are elsewhere, and is committed once, after the last image.
+type bundleSink struct {
+	content.Sink
+	have content.BlobStatter // of the image at hand; nil for nothing
+}
+
+// Unwrap lets content.As find what the sink can do besides.
+func (s *bundleSink) Unwrap() any { return s.Sink }
+
+func (s *bundleSink) Commit(context.Context) error { return nil }
+
+func (s *bundleSink) PutBlob(ctx context.Context, b content.Blob) (content.How, error) {
+	if s.have == nil {
+		return s.Sink.PutBlob(ctx, b)
+	}
+	d, err := s.have.StatBlob(ctx, b.Descriptor().Digest)
+	switch {
+	case err == nil && d.Size == b.Descriptor().Size:
+		return content.Existed, nil
+	case err != nil && errs.Of(err) != errs.NotFound:
+		return "", err
+	}
+	return s.Sink.PutBlob(ctx, b)
+}
