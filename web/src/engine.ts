@@ -1,32 +1,44 @@
-// The module that does the work, loaded once and when first needed.
+// The module that does the work. It runs in a Worker, is loaded once and when first needed.
 
-import moduleUrl from '../../bin/stevedore.wasm?url'
-import { load } from '../../wasm/js/index.js'
-import type { Verbs } from '../../wasm/js/verbs.js'
+import moduleUrl from '../../bin/stevedore-js.wasm?url'
+import execUrl from '../../bin/wasm_exec.js?url'
+import { connect, type BrowserOptions, type Relay } from '../../wasm/js/browser.js'
+import type { Stevedore } from '../../wasm/js/index.js'
+import workerUrl from '../../wasm/js/worker.js?worker&url'
 
-export interface Happening {
-  kind: 'started' | 'progress' | 'finished' | 'warning' | 'retry'
-  subject?: string
-  done?: number
-  total?: number
-  message?: string
-}
-
-export interface Options {
-  inputs?: Record<string, Blob>
-  signal?: AbortSignal
-  onEvent?: (event: Happening) => void
-  output?: (name: string, bytes: Uint8Array<ArrayBuffer>) => void
-  credentials?: (registry: string) => Promise<{ username?: string; password?: string; token?: string } | undefined>
-}
-
-type Call<F> = F extends (request: infer R, options?: never) => infer O ? (request: R, options?: Options) => O : never
-export type Engine = { [V in keyof Verbs]: Call<Verbs[V]> } & { release: string }
+export type Engine = Stevedore<BrowserOptions>
+export type { BrowserOptions, Relay }
 
 let loaded: Promise<Engine> | undefined
 
+/** Starts the module, or returns the one that runs. */
 export function engine(): Promise<Engine> {
-  loaded ??= load(fetch(moduleUrl)) as unknown as Promise<Engine>
+  loaded ??= start()
   loaded.catch(() => { loaded = undefined })
   return loaded
+}
+
+const absolute = (url: string): string => new URL(url, import.meta.url).href
+
+function start(): Promise<Engine> {
+  return connect(absolute(moduleUrl), { exec: absolute(execUrl), worker: () => new Worker(trusted(absolute(workerUrl)), { type: 'module', name: 'stevedore' }) })
+}
+
+/** A Worker has to be of the page's own origin: where the element is loaded from another one, a script that loads it is. */
+function workerScript(url: string): string {
+  if (new URL(url).origin === location.origin) return url
+  return URL.createObjectURL(new Blob([`import ${JSON.stringify(url)}`], { type: 'text/javascript' }))
+}
+
+interface Policies {
+  createPolicy(name: string, rules: { createScriptURL(url: string): string }): { createScriptURL(url: string): string }
+}
+
+let policy: { createScriptURL(url: string): string } | undefined
+
+/** The one URL that this code makes a script of, for pages that demand to be told (trusted types). */
+function trusted(url: string): string {
+  const { trustedTypes } = globalThis as { trustedTypes?: Policies }
+  policy ??= trustedTypes ? trustedTypes.createPolicy('stevedore', { createScriptURL: workerScript }) : { createScriptURL: workerScript }
+  return policy.createScriptURL(url)
 }

@@ -1,41 +1,86 @@
-import { LitElement, css, html, nothing } from 'lit'
+import { LitElement, css, html, nothing, type PropertyValues } from 'lit'
+import { Address } from './address.js'
 import { bytes, fraction } from './format.js'
-import { fromReference, fromTransfer } from './loader.js'
+import { EXAMPLE, fromExample, fromReference, fromTransfer } from './loader.js'
 import { Session } from './session.js'
 import { shared, tokens } from './styles.js'
-import { FRESH, type Go, type View } from './view.js'
-import type { Choose } from './parts/summary.js'
+import { FRESH, type Go, type Place, TABS, type Tab, type View } from './view.js'
+import type { Again } from './parts/problem.js'
 import type { Make, Open } from './parts/start.js'
+import type { Choose } from './parts/summary.js'
+import './parts/documents.js'
 import './parts/files.js'
+import './parts/foot.js'
+import './parts/largest.js'
+import './parts/layers.js'
+import './parts/map.js'
+import './parts/problem.js'
 import './parts/start.js'
 import './parts/summary.js'
+import './parts/viewer.js'
+
+const TITLES: Record<Tab, string> = { files: 'Files', layers: 'Layers', largest: 'Largest', map: 'Map', config: 'Config', manifest: 'Manifest' }
 
 /**
  * `<stevedore-inspector src="docker://…">`: an image, shown. With the attribute `page` it is the whole page: it takes what is
  * dropped or pasted anywhere, and keeps its state in the fragment of the URL.
  */
 export class Inspector extends LitElement {
-  static override properties = { src: {}, page: { type: Boolean, reflect: true }, view: { state: true }, over: { state: true } }
+  static override properties = { src: {}, page: { type: Boolean, reflect: true }, view: { state: true }, over: { state: true }, lost: { state: true } }
   declare src: string
   declare page: boolean
   declare view: View
   declare over: boolean
+  /** a file that was open before the page was loaded anew */
+  declare lost: string
   readonly session = new Session()
+  #address: Address | undefined
+  #make: Make | undefined
+  #located: Place = NOWHERE
+  /** what comes next is a new place in the history */
+  #fresh = false
 
   static override styles = [tokens, shared, css`
-    :host { display: flex; flex-direction: column; background: var(--bg); min-height: 420px; container-type: inline-size; }
-    :host([page]) { height: 100dvh; min-height: 0; }
-    header { display: flex; gap: 14px; align-items: center; padding: 8px 20px; border-bottom: 1px solid var(--line); background: var(--panel); }
-    .mark { font-weight: 650; letter-spacing: -.01em; }
+    :host { display: flex; flex-direction: column; background: var(--bg); height: 640px; container-type: inline-size; overflow: hidden; }
+    :host([page]) { height: 100dvh; }
+    header { display: flex; gap: 16px; align-items: center; padding: 7px 20px; border-bottom: 1px solid var(--line); background: var(--panel); flex: none; }
+    .mark { border: 0; background: none; padding: 0; display: flex; gap: 8px; align-items: center; font-weight: 650; letter-spacing: -.01em; }
+    .mark svg { width: 18px; height: 18px; fill: var(--accent); }
     main { flex: 1; display: flex; flex-direction: column; min-height: 0; }
-    st-files { flex: 1; border-top: 1px solid var(--line); background: var(--panel); }
-    .busy { display: flex; gap: 12px; align-items: center; padding: 8px 20px; color: var(--dim); font-size: 13px; }
-    progress { accent-color: var(--accent); width: 180px; }
-    .problem { margin: 20px; padding: 14px 18px; border: 1px solid var(--bad); border-left-width: 4px; border-radius: 8px; background: var(--panel); max-width: 90ch; }
-    .problem h2 { font-size: 15px; }
-    .problem .what { margin-top: 6px; overflow-wrap: anywhere; }
-    .kind { color: var(--bad); font-size: 12px; }
-    .veil { position: fixed; inset: 0; display: grid; place-items: center; background: color-mix(in srgb, var(--bg) 80%, transparent); border: 3px dashed var(--accent); font-size: 20px; font-weight: 600; z-index: 9; pointer-events: none; }
+    main.start { overflow: auto; }
+    st-summary, st-layers[bar], .busy, st-problem { flex: none; }
+    .work { flex: 1; min-height: 0; display: grid; grid-template: "layers panel" minmax(0, 1fr) / 320px minmax(0, 1fr); border-top: 1px solid var(--line); }
+    .work.viewing { grid-template: "layers panel viewer" minmax(0, 1fr) / 280px minmax(0, 10fr) minmax(0, 11fr); }
+    .layers { grid-area: layers; border-right: 1px solid var(--line); }
+    .panel { grid-area: panel; display: flex; flex-direction: column; min-height: 0; min-width: 0; background: var(--panel); }
+    .panel > :last-child { flex: 1; min-height: 0; }
+    st-viewer { grid-area: viewer; border-left: 1px solid var(--line); }
+    .tabs { display: flex; gap: 2px; padding: 0 8px; border-bottom: 1px solid var(--line); overflow-x: auto; scrollbar-width: none; flex: none; }
+    .tabs button { border: 0; background: none; padding: 8px 10px 7px; font-size: 13.5px; color: var(--dim); border-bottom: 2px solid transparent; }
+    .tabs button:hover { color: var(--text); }
+    .tabs button[aria-selected=true] { color: var(--text); font-weight: 600; border-bottom-color: var(--accent); }
+    .tabs button:focus-visible { outline-offset: -3px; }
+    .busy { display: flex; gap: 12px; align-items: center; padding: 0 20px 10px; color: var(--dim); font-size: 13px; }
+    .busy.first { padding-top: 20px; }
+    .busy .button { padding: 1px 10px; font-size: 13px; }
+    progress { accent-color: var(--accent); width: 180px; height: 8px; }
+    .warnings { padding: 0 20px 10px; font-size: 12.5px; color: var(--warn); flex: none; max-height: 80px; overflow: auto; overflow-wrap: anywhere; }
+    .veil { position: fixed; inset: 8px; display: grid; place-items: center; background: color-mix(in srgb, var(--bg) 88%, transparent); border: 2px dashed var(--accent); border-radius: 12px; font-size: 20px; font-weight: 600; z-index: 9; pointer-events: none; }
+    .lost { max-width: 600px; margin: 20px auto 0; padding: 10px 16px; border: 1px solid var(--line); border-radius: 8px; background: var(--panel); overflow-wrap: anywhere; }
+    @container (max-width: 1080px) {
+      .work { grid-template-columns: 240px minmax(0, 1fr); }
+      .work.viewing { grid-template: "panel viewer" minmax(0, 1fr) / minmax(0, 1fr) minmax(0, 1.1fr); }
+      .work.viewing .layers { display: none; }
+    }
+    @container (max-width: 720px) {
+      header { padding: 7px 12px; gap: 10px; }
+      .mark span { display: none; }
+      .work, .work.viewing { grid-template: "panel" minmax(0, 1fr) / minmax(0, 1fr); }
+      .work .layers { display: none; }
+      .work.viewing st-viewer { grid-area: panel; border: 0; z-index: 1; }
+    }
+    .tabs .only-narrow:not([aria-selected=true]) { display: none; }
+    @container (max-width: 720px) { .tabs .only-narrow:not([aria-selected=true]) { display: block; } }
   `]
 
   constructor() {
@@ -44,10 +89,13 @@ export class Inspector extends LitElement {
     this.page = false
     this.view = FRESH
     this.over = false
-    this.session.addEventListener('change', () => this.requestUpdate())
-    this.addEventListener('bring', event => this.#bring((event as Open).make))
+    this.lost = ''
+    this.session.addEventListener('change', () => this.#changed())
+    this.addEventListener('bring', event => this.#brought((event as Open).make))
     this.addEventListener('choose', event => this.#choose((event as Choose).choice))
-    this.addEventListener('go', event => { this.view = { ...this.view, ...(event as Go).change } })
+    this.addEventListener('again', event => this.#again(event as Again))
+    this.addEventListener('go', event => this.#go(event as Go))
+    this.addEventListener('keydown', this.#key)
   }
 
   override connectedCallback(): void {
@@ -57,6 +105,8 @@ export class Inspector extends LitElement {
     addEventListener('dragleave', this.#left)
     addEventListener('drop', this.#dropped)
     addEventListener('paste', this.#pasted)
+    this.#address = new Address((place, view) => this.#restore(place, view))
+    this.#address.start()
   }
 
   override disconnectedCallback(): void {
@@ -65,25 +115,109 @@ export class Inspector extends LitElement {
     removeEventListener('dragleave', this.#left)
     removeEventListener('drop', this.#dropped)
     removeEventListener('paste', this.#pasted)
+    this.#address?.stop()
     this.session.cancel()
   }
 
-  override updated(changed: Map<PropertyKey, unknown>): void {
-    if (changed.has('src') && this.src) this.#bring(() => fromReference(this.src))
+  override updated(changed: PropertyValues): void {
+    if (changed.has('src') && this.src) void this.#bring(() => fromReference(this.src))
   }
 
-  #bring(make: Make): void {
-    this.view = FRESH
-    void this.session.open(signal => make(signal, (done, total) => {
-      this.session.progress.set('', { done, total })
-      this.session.changed()
-    }))
+  #due = false
+
+  /** While files come in, there are many changes in one frame. */
+  #changed(): void {
+    if (this.#due) return
+    this.#due = true
+    requestAnimationFrame(() => {
+      this.#due = false
+      this.#locate()
+      this.requestUpdate()
+    })
+  }
+
+  /** Keeps the address in step with what is open. */
+  #locate(): void {
+    const place = this.#place
+    if (!this.session.subject || same(place, this.#located)) return
+    this.#located = place
+    this.#address?.write(place, this.view, !this.#fresh)
+    this.#fresh = false
+  }
+
+  #bring(make: Make, view = FRESH, platform = '', tag = ''): Promise<void> {
+    this.#make = make
+    this.view = view
+    this.lost = ''
+    return this.session.open(async signal => {
+      const subject = await make(signal, (done, total) => {
+        this.session.preparing = { done, total }
+        this.session.changed()
+      })
+      return tag ? { ...subject, suffix: tag } : subject
+    }, platform)
+  }
+
+  /** What a person brings is a new place to come back from. */
+  #brought(make: Make): void {
+    this.#fresh = true
+    void this.#bring(make)
+  }
+
+  #restore(place: Place, view: View): void {
+    if (this.session.phase !== 'empty' && same(place, this.#place)) {
+      this.view = view
+      return
+    }
+    this.view = view
+    this.#located = place
+    this.lost = place.file
+    if (place.ref.startsWith(EXAMPLE)) void this.#bring(fromExample, view, place.platform, place.ref.slice(EXAMPLE.length - 1))
+    else if (place.ref) void this.#bring(() => fromReference(place.ref), view, place.platform)
+    else this.session.reset()
+  }
+
+  get #place(): Place {
+    const { subject, platform } = this.session
+    if (!subject) return NOWHERE
+    if (subject.kind === 'example') return { ref: EXAMPLE + subject.suffix.slice(1), file: '', tag: '', platform }
+    if (subject.kind === 'registry') return { ref: subject.base + subject.suffix, file: '', tag: '', platform }
+    return { ref: '', file: subject.title, tag: subject.suffix, platform }
   }
 
   #choose({ platform, tag }: Choose['choice']): void {
     const { subject } = this.session
-    if (!subject) return
-    void this.session.open(() => ({ ...subject, suffix: tag === undefined ? subject.suffix : `:${tag}` }), platform ?? '')
+    this.#fresh = true
+    if (subject) void this.#bring(() => ({ ...subject, suffix: tag === undefined ? subject.suffix : `:${tag}` }), { ...FRESH, tab: this.view.tab }, platform ?? '')
+  }
+
+  #again({ login }: Again): void {
+    const { subject, platform } = this.session
+    if (login) this.session.credentials.set(login.registry, login)
+    const make = subject ? () => subject : this.#make
+    if (make) void this.#bring(make, this.view, platform)
+  }
+
+  #go({ change, replace }: Go): void {
+    this.view = { ...this.view, ...change }
+    this.#address?.write(this.#place, this.view, replace)
+  }
+
+  #home = (): void => {
+    this.session.reset()
+    this.view = FRESH
+    this.#make = undefined
+    this.#located = NOWHERE
+    this.#address?.write(this.#place, this.view, false)
+  }
+
+  #key = (event: KeyboardEvent): void => {
+    const typing = event.composedPath()[0] instanceof HTMLInputElement
+    if (event.key === 'Escape' && this.view.path && !typing) this.#go({ change: { path: '' }, replace: false } as Go)
+    if (event.key === '/' && !typing && this.view.tab === 'files') {
+      event.preventDefault()
+      this.renderRoot.querySelector('st-files')?.shadowRoot?.querySelector('input')?.focus()
+    }
   }
 
   #dragged = (event: DragEvent): void => {
@@ -99,48 +233,89 @@ export class Inspector extends LitElement {
     event.preventDefault()
     this.over = false
     const subject = event.dataTransfer && fromTransfer(event.dataTransfer)
-    if (subject) this.#bring(() => subject)
+    if (subject) this.#brought(() => subject)
   }
 
   #pasted = (event: ClipboardEvent): void => {
     if (event.composedPath()[0] instanceof HTMLInputElement || !event.clipboardData) return
     const subject = fromTransfer(event.clipboardData)
-    this.#bring(() => subject)
+    this.#brought(() => subject)
   }
 
   override render() {
-    const { phase, subject } = this.session
+    const { phase, subject, problem, warnings } = this.session
+    const blank = phase === 'empty'
     return html`
-      ${this.page ? html`<header><span class="mark">Stevedore</span>${phase === 'empty' ? nothing
-        : html`<st-start compact .value=${subject?.kind === 'registry' ? subject.title : ''}></st-start>`}</header>` : nothing}
-      <main>
-        ${phase === 'empty' ? html`<st-start></st-start>` : nothing}
-        <st-summary .session=${this.session} .view=${this.view}></st-summary>
-        ${this.#busy()} ${this.#problem()}
-        ${this.session.tree.count > 0 ? html`<st-files .session=${this.session} .view=${this.view}></st-files>` : nothing}
+      ${this.page ? html`<header><button class="mark" aria-label="Stevedore, start over" @click=${this.#home}>${MARK}<span>Stevedore</span></button>
+        ${blank ? nothing : html`<st-start compact .value=${subject?.kind === 'registry' ? subject.title : ''}></st-start>`}</header>` : nothing}
+      <main class=${blank ? 'start' : ''}>
+        ${blank && this.lost ? html`<p class="lost" role="status"><b>${this.lost}</b> was open here. It stayed on your machine: drop it again to go on where you were.</p>` : nothing}
+        ${blank && !this.src ? html`<st-start></st-start>` : nothing}
+        ${this.session.summary ? html`<st-summary .session=${this.session} .view=${this.view}></st-summary>` : nothing}
+        ${this.#busy()}
+        ${problem ? html`<st-problem .problem=${problem}></st-problem>` : nothing}
+        ${warnings.length > 0 ? html`<ul class="warnings" tabindex="0" role="list" aria-label="Warnings">${warnings.slice(0, 20).map(w => html`<li>${w}</li>`)}</ul>` : nothing}
+        ${this.session.summary ? this.#work() : nothing}
       </main>
+      ${this.session.summary ? html`<st-foot .session=${this.session} .view=${this.view}></st-foot>` : nothing}
       ${this.over ? html`<div class="veil">Drop it to look inside</div>` : nothing}`
   }
 
-  #busy() {
-    const { phase, progress } = this.session
-    if (phase !== 'opening' && phase !== 'reading') return nothing
-    const all = [...progress.values()]
-    const done = all.reduce((sum, p) => sum + p.done, 0)
-    const total = all.reduce((sum, p) => sum + p.total, 0)
-    return html`<div class="busy" role="status">
-      <progress aria-label="Progress" .value=${fraction(done, total)}></progress>
-      <span class="num">${phase === 'opening' ? 'Opening' : 'Reading layers'}${total ? `: ${bytes(done)} of ${bytes(total)}` : ''}</span>
-      <button class="button" @click=${() => this.session.cancel()}>Stop</button></div>`
+  #work() {
+    const { session, view } = this
+    const image = session.image !== undefined
+    const tabs = image ? TABS : (['manifest'] as const)
+    const tab: Tab = image ? view.tab : 'manifest'
+    const viewing = image && view.path !== '' && tab !== 'config' && tab !== 'manifest'
+    return html`
+      ${image ? html`<st-layers bar .session=${session} .view=${view}></st-layers>` : nothing}
+      <div class="work ${viewing ? 'viewing' : ''}">
+        ${image ? html`<st-layers class="layers" .session=${session} .view=${view}></st-layers>` : nothing}
+        <div class="panel">
+          <div class="tabs" role="tablist" aria-label="What to see" @keydown=${this.#tabKey}>${tabs.map(t => html`<button role="tab" class=${t === 'layers' ? 'only-narrow' : ''} id="tab-${t}" aria-selected=${t === tab}
+            aria-controls="panel" tabindex=${t === tab ? 0 : -1} @click=${() => this.#go({ change: { tab: t, doc: '' }, replace: false } as Go)}>${TITLES[t]}</button>`)}</div>
+          ${this.#panel(tab)}
+        </div>
+        ${viewing ? html`<st-viewer role="region" aria-label="Selected" .session=${session} .view=${view}></st-viewer>` : nothing}
+      </div>`
   }
 
-  #problem() {
-    const { problem } = this.session
-    return problem ? html`<section class="problem" role="alert">
-      <h2>${problem.title}</h2><p class="what">${problem.message}</p>
-      ${problem.hint ? html`<p class="what dim">${problem.hint}</p>` : nothing}
-      <p class="kind mono">${problem.kind}</p></section>` : nothing
+  #panel(tab: Tab) {
+    const { session, view } = this
+    switch (tab) {
+      case 'files': return html`<st-files role="tabpanel" id="panel" aria-labelledby="tab-files" .session=${session} .view=${view}></st-files>`
+      case 'layers': return html`<st-layers role="tabpanel" id="panel" aria-labelledby="tab-layers" .session=${session} .view=${view}></st-layers>`
+      case 'largest': return html`<st-largest role="tabpanel" id="panel" aria-labelledby="tab-largest" .session=${session} .view=${view}></st-largest>`
+      case 'map': return html`<st-map role="tabpanel" id="panel" aria-labelledby="tab-map" .session=${session} .view=${view}></st-map>`
+      default: return html`<st-documents role="tabpanel" id="panel" aria-labelledby="tab-${tab}" .session=${session} .view=${view}></st-documents>`
+    }
+  }
+
+  #tabKey = (event: KeyboardEvent): void => {
+    const step = event.key === 'ArrowRight' ? 1 : event.key === 'ArrowLeft' ? -1 : 0
+    if (step === 0) return
+    const tab = TABS[(TABS.indexOf(this.view.tab) + step + TABS.length) % TABS.length]!
+    this.#go({ change: { tab, doc: '' }, replace: true } as Go)
+    void this.updateComplete.then(() => this.renderRoot.querySelector<HTMLElement>(`#tab-${tab}`)?.focus())
+  }
+
+  #busy() {
+    const { phase, preparing, layers, busy } = this.session
+    if (!busy) return nothing
+    const done = preparing?.done ?? layers.reduce((sum, l) => sum + l.read, 0)
+    const total = preparing?.total ?? layers.reduce((sum, l) => sum + l.size, 0)
+    const what = phase === 'reading' ? 'Reading layers' : preparing ? 'Loading' : 'Opening'
+    return html`<div class="busy ${phase === 'opening' ? 'first' : ''}" role="status">
+      <progress aria-label="Progress" value=${total > 0 ? fraction(done, total) : nothing}></progress>
+      <span class="num">${what}${total > 0 ? `, ${bytes(done)} of ${bytes(total)}` : '…'}</span>
+      <button class="button" @click=${() => this.session.cancel()}>Stop</button></div>`
   }
 }
+
+const MARK = html`<svg viewBox="0 0 32 32" aria-hidden="true"><rect x="3" y="20" width="26" height="7" rx="1.5"/><rect x="3" y="11.5" width="16" height="7" rx="1.5" opacity=".75"/><rect x="20.5" y="11.5" width="8.5" height="7" rx="1.5" opacity=".45"/><rect x="3" y="4" width="9" height="6" rx="1.5" opacity=".5"/></svg>`
+
+const NOWHERE: Place = { ref: '', file: '', tag: '', platform: '' }
+
+const same = (a: Place, b: Place): boolean => a.ref === b.ref && a.file === b.file && a.tag === b.tag && a.platform === b.platform
 
 customElements.define('stevedore-inspector', Inspector)

@@ -30,6 +30,9 @@ export function fromReference(typed: string): Subject {
   return { kind: 'registry', title: name, base, suffix }
 }
 
+/** How a fragment names the example. */
+export const EXAMPLE = 'example:'
+
 export async function fromExample(signal: AbortSignal, progress: (done: number, total: number) => void): Promise<Subject> {
   const response = await fetch(exampleUrl, { signal })
   if (!response.ok) fail('network', `The example could not be loaded: status ${response.status}.`)

@@ -1,6 +1,6 @@
 // What is shown of an image: kept in the fragment of the URL, so that back, reload and a shared link restore it.
 
-export const TABS = ['files', 'largest', 'map', 'config', 'manifest'] as const
+export const TABS = ['files', 'layers', 'largest', 'map', 'config', 'manifest'] as const
 export type Tab = (typeof TABS)[number]
 
 export interface View {
@@ -29,8 +29,10 @@ export class Go extends Event {
 /** Where an image comes from, as the fragment says it. */
 export interface Place {
   ref: string
-  /** a file of this tab that has no address: its name */
+  /** a file or folder of this machine, which has no address: its name */
   file: string
+  /** which image of the file, with its separator */
+  tag: string
   platform: string
 }
 
@@ -39,6 +41,7 @@ export function write(place: Place, view: View): string {
   const set = (key: string, value: string, none = '') => { if (value !== none) p.set(key, value) }
   set('ref', place.ref)
   set('file', place.file)
+  set('tag', place.tag)
   set('platform', place.platform)
   set('tab', view.tab, 'files')
   if (view.layer !== undefined) p.set('layer', String(view.layer))
@@ -59,7 +62,7 @@ export function read(fragment: string): { place: Place; view: View } {
   const layer = /^\d{1,4}$/.test(get('layer')) ? Number(get('layer')) : undefined
   const tab = TABS.find(t => t === get('tab')) ?? 'files'
   return {
-    place: { ref: get('ref'), file: get('file'), platform: get('platform') },
+    place: { ref: get('ref'), file: get('file'), tag: get('tag'), platform: get('platform') },
     view: { tab, layer, path: get('path'), query: get('q'), sort: get('sort') === 'size' ? 'size' : 'name', zoom: get('zoom'), doc: get('doc') },
   }
 }

@@ -1,68 +1,139 @@
-import { css, html, nothing, type TemplateResult } from 'lit'
-import { bytes, count, percent, plural, visible } from '../format.js'
+import { css, html, nothing, type PropertyValues, type TemplateResult } from 'lit'
+import { bytes, count, plural, visible } from '../format.js'
+import { search } from '../search.js'
 import { hue, layered, shared } from '../styles.js'
-import type { Node } from '../tree.js'
+import type { Node, Tree } from '../tree.js'
 import { Part } from './part.js'
-import type { Rows } from './rows.js'
-import { rowed } from './rows.js'
+import { type Rows, rowed } from './rows.js'
 
 interface Row { node: Node; depth: number }
 
 const ROW = 24
 
-/** The file system as a tree of which only what is in sight is drawn. */
+/** The file system as a tree, or what of it matches a search. Only what is in sight is drawn. */
 export class Files extends Part {
   static override styles = [shared, layered, rowed, css`
-    :host { display: flex; flex-direction: column; min-height: 0; }
-    .bar { display: flex; gap: 10px; align-items: center; padding: 8px 12px; border-bottom: 1px solid var(--line); }
-    .bar .field { flex: 1; padding-block: 3px; }
-    .head, .row { display: grid; grid-template-columns: minmax(0, 1fr) 78px 96px 84px 40px; gap: 12px; padding: 0 12px; align-items: center; }
-    .head { color: var(--dim); font-size: 12px; border-bottom: 1px solid var(--line); min-height: 26px; }
-    .head button { color: inherit; text-align: left; }
+    :host { display: flex; flex-direction: column; min-height: 0; min-width: 0; container-type: inline-size; }
+    .bar { display: flex; gap: 10px; align-items: center; padding: 8px 12px; }
+    .bar .field { flex: 1; padding-block: 3px; font-size: 13px; }
+    .bar .dim { font-size: 12.5px; white-space: nowrap; }
+    .head, .row { display: grid; grid-template-columns: minmax(0, 1fr) 70px 72px 76px 30px; gap: 10px; padding: 0 12px; align-items: center; }
+    .head { color: var(--dim); font-size: 12px; border-block: 1px solid var(--line); min-height: 25px; scrollbar-gutter: stable; overflow: hidden; }
+    .head button { color: inherit; }
     .head button[aria-pressed=true] { color: var(--text); font-weight: 600; }
     .row { height: ${ROW}px; cursor: default; white-space: nowrap; font-size: 13px; }
     .row:hover { background: var(--raised); }
     .row.on { background: var(--select); }
-    st-rows { flex: 1; min-height: 160px; }
+    st-rows { flex: 1; min-height: 120px; scrollbar-gutter: stable; }
     st-rows:focus-visible { outline-offset: -2px; }
     .name { display: flex; align-items: center; min-width: 0; gap: 4px; }
-    .twist { width: 14px; flex: none; color: var(--dim); text-align: center; font-size: 10px; }
+    .twist { width: 14px; flex: none; color: var(--dim); text-align: center; font-size: 9px; }
     .folder { font-weight: 550; }
-    .to { color: var(--dim); overflow: hidden; text-overflow: ellipsis; }
+    .gone { color: var(--bad); text-decoration: line-through; }
+    .in, .to { color: var(--dim); overflow: hidden; text-overflow: ellipsis; flex-shrink: 4; }
     .size { text-align: right; }
     .share { height: 6px; border-radius: 3px; background: var(--raised); overflow: hidden; }
     .share i { display: block; height: 100%; background: light-dark(#7fa9bd, #4d7f99); border-radius: 3px; }
     .on .share { background: light-dark(#c9dde7, #2a4857); }
-    .none { padding: 24px 12px; color: var(--dim); }
-    @media (max-width: 900px) {
-      .head, .row { grid-template-columns: minmax(0, 1fr) 74px 40px; }
+    .what { font-size: 12px; }
+    .none { padding: 20px 12px; color: var(--dim); }
+    @container (max-width: 520px) {
+      .head, .row { grid-template-columns: minmax(0, 1fr) 66px 30px; }
       .wide { display: none; }
     }
   `]
 
   #open = new Set<Node>()
+  #tree: Tree | undefined
   #list: Row[] = []
+  #found: Node[] | undefined
+  #more = false
+  #query = ''
+  #searching: AbortController | undefined
+  #shown = ''
 
   get #rows(): Rows | null {
     return this.renderRoot.querySelector('st-rows')
   }
 
+  get #shownTree(): Tree {
+    return this.view.layer === undefined ? this.session.tree : this.session.layerTree(this.view.layer)
+  }
+
   override render() {
-    const { tree } = this.session
-    if (this.#open.size === 0) this.#open.add(tree.root)
-    if (!this.#open.has(tree.root)) this.#open = new Set([tree.root])
+    const tree = this.#shownTree
+    if (tree !== this.#tree) {
+      this.#tree = tree
+      this.#open = new Set([tree.root])
+      this.#query = ''
+    }
+    this.#search(tree)
+    this.#reveal(tree)
     this.#list = []
-    this.#spread(tree.root, 0)
+    if (this.#found) for (const node of this.#sorted(this.#found)) this.#list.push({ node, depth: 0 })
+    else this.#spread(tree.root, 0)
+    return html`
+      <div class="bar">
+        <label class="sr" for="q">Search files</label>
+        <input id="q" class="field" type="search" placeholder="Search by name, or by pattern: **/*.so" .value=${this.view.query} autocomplete="off" autocapitalize="off" spellcheck="false" @input=${this.#typed}>
+        <span class="dim num" role="status">${this.#counted(tree)}</span>
+      </div>
+      ${this.#head()}
+      <st-rows role="tree" tabindex="0" aria-label="Files" .count=${this.#list.length} .height=${ROW} .row=${(i: number) => this.#row(i)}
+        aria-activedescendant=${this.#at >= 0 ? `row-${this.#at}` : nothing} @keydown=${this.#key}></st-rows>`
+  }
+
+  #head() {
     const { sort } = this.view
     const by = (what: 'name' | 'size') => () => this.go({ sort: what }, true)
-    return html`
-      <div class="head">
-        <button class="plain" aria-pressed=${sort === 'name'} @click=${by('name')}>Name</button>
-        <button class="plain size" aria-pressed=${sort === 'size'} @click=${by('size')}>Size</button>
-        <span class="wide" aria-hidden="true"></span><span class="wide">Mode</span><span>Layer</span>
-      </div>
-      <st-rows role="tree" tabindex="0" aria-label="Files" .count=${this.#list.length} .height=${ROW} .row=${this.#row}
-        aria-activedescendant=${this.#at >= 0 ? `row-${this.#at}` : nothing} @keydown=${this.#key}></st-rows>`
+    return html`<div class="head">
+      <button class="plain" aria-pressed=${sort === 'name'} @click=${by('name')}>Name</button>
+      <button class="plain size" aria-pressed=${sort === 'size'} title="The largest first" @click=${by('size')}>Size</button>
+      <span class="wide"></span><span class="wide">Mode</span><span title="The layer that has it">Layer</span>
+    </div>`
+  }
+
+  #counted(tree: Tree): string {
+    if (this.#found) return `${count(this.#found.length)}${this.#more ? '+' : ''} found`
+    if (this.view.layer !== undefined) return plural(tree.count, 'entry', 'entries')
+    return this.session.merged ? plural(tree.root.files, 'file') : 'reading…'
+  }
+
+  override updated(changed: PropertyValues<this>): void {
+    if (changed.has('view') && this.view.path !== this.#shown) {
+      this.#shown = this.view.path
+      if (this.#at >= 0) void this.#rows?.updateComplete.then(() => this.#rows?.show(this.#at))
+    }
+  }
+
+  /** Opens the folders above what is selected, when it comes from elsewhere. */
+  #reveal(tree: Tree): void {
+    if (!this.view.path || this.view.path === this.#shown) return
+    for (let n = tree.find(this.view.path)?.parent; n; n = n.parent) this.#open.add(n)
+  }
+
+  #search(tree: Tree): void {
+    const key = this.view.query ? `${this.view.query}\0${tree.version}` : ''
+    if (key === this.#query) return
+    this.#query = key
+    this.#searching?.abort()
+    if (!key) {
+      this.#found = undefined
+      return
+    }
+    const abort = (this.#searching = new AbortController())
+    search(tree, this.view.query, abort.signal).then(({ found, more }) => {
+      if (abort.signal.aborted) return
+      this.#found = found
+      this.#more = more
+      this.requestUpdate()
+    }).catch(() => {}) // another search took its place
+  }
+
+  #typed = (event: Event): void => this.go({ query: (event.target as HTMLInputElement).value }, true)
+
+  #sorted(nodes: Node[]): Node[] {
+    return this.view.sort === 'size' ? nodes.toSorted((a, b) => b.total - a.total) : nodes
   }
 
   #spread(folder: Node, depth: number): void {
@@ -74,30 +145,33 @@ export class Files extends Part {
 
   get #at(): number {
     if (!this.view.path) return -1
-    const node = this.session.tree.find(this.view.path)
+    const node = this.#tree?.find(this.view.path)
     return node ? this.#list.findIndex(row => row.node === node) : -1
   }
 
-  #row = (i: number): TemplateResult => {
+  #row(i: number): TemplateResult {
     const { node, depth } = this.#list[i]!
     const { item } = node
+    const tree = this.#found === undefined
     const open = this.#open.has(node)
     const on = this.view.path !== '' && node.path === this.view.path
-    const size = node.isFolder ? node.total : item.size
-    const what = node.isFolder ? plural(node.files, 'file') : item.mode
+    const gone = item.type === 'whiteout' || item.type === 'opaque'
+    const share = (100 * node.total) / Math.max(1, node.parent?.total ?? 0)
     return html`<div class="row ${on ? 'on' : ''}" id="row-${i}" role="treeitem" aria-level=${depth + 1} aria-selected=${on}
-        aria-expanded=${node.isFolder ? open : nothing} @click=${() => this.#click(node)}>
-      <span class="name" .style=${`padding-left: ${depth * 14}px`}><span class="twist" aria-hidden="true">${node.isFolder ? (open ? '▼' : '▶') : ''}</span>
-        <span class="clip ${node.isFolder ? 'folder' : ''}">${visible(node.name)}</span>${item.linkTarget === undefined ? nothing : html`<span class="to">→ ${visible(item.linkTarget)}</span>`}</span>
-      <span class="size num">${node.isFolder || item.type === 'file' ? bytes(size) : ''}</span>
-      <span class="share wide" title=${percent(node.total, node.parent?.total ?? 0)}><i .style=${`width: ${(100 * node.total) / Math.max(1, node.parent?.total ?? 0)}%`}></i></span>
-      <span class="wide dim num clip" title=${count(node.files)}>${what}</span>
+        aria-expanded=${tree && node.isFolder ? open : nothing} @click=${() => this.#click(node)}>
+      <span class="name" .style=${`padding-left: ${depth * 14}px`}>${tree ? html`<span class="twist" aria-hidden="true">${node.isFolder ? (open ? '▼' : '▶') : ''}</span>` : nothing}
+        <span class="clip ${node.isFolder ? 'folder' : ''} ${gone ? 'gone' : ''}">${visible(node.name)}</span>${item.linkTarget === undefined ? nothing
+          : html`<span class="to">→ ${visible(item.linkTarget)}</span>`}${tree ? nothing : html`<span class="in">${visible(node.parent?.path ?? '')}</span>`}</span>
+      <span class="size num">${node.isFolder || item.type === 'file' ? bytes(node.isFolder ? node.total : item.size) : ''}</span>
+      <span class="share wide" aria-hidden="true"><i .style=${`width: ${share}%`}></i></span>
+      <span class="wide dim num clip what">${gone ? (item.type === 'opaque' ? 'emptied' : 'removed') : node.isFolder ? plural(node.files, 'file') : item.mode}</span>
       <span>${item.layer >= 0 ? html`<span class="chip" .style=${hue(item.layer)} title="layer ${item.layer}">${item.layer}</span>` : nothing}</span>
     </div>`
   }
 
   #click(node: Node): void {
-    if (node.isFolder) this.#toggle(node)
+    if (node.isFolder && !this.#found) this.#toggle(node)
+    this.#shown = node.path
     this.go({ path: node.path })
   }
 

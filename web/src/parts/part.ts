@@ -1,10 +1,10 @@
-import { LitElement } from 'lit'
+import { LitElement, type PropertyDeclarations } from 'lit'
 import { Session } from '../session.js'
 import { FRESH, type View, Go } from '../view.js'
 
 /** A part of the element: it shows the session, and is drawn again at most once a frame while that changes. */
 export class Part extends LitElement {
-  static override properties = { session: { attribute: false }, view: { attribute: false } }
+  static override properties: PropertyDeclarations = { session: { attribute: false }, view: { attribute: false } }
   declare session: Session
   declare view: View
   #watched: Session | undefined

@@ -1,0 +1,116 @@
+// Files and documents of the open image, read when somebody wants to see or keep them.
+
+import { StevedoreError } from '../../wasm/js/errors.js'
+import { engine } from './engine.js'
+import type { Session } from './session.js'
+
+export interface Content {
+  bytes: Uint8Array<ArrayBuffer>
+  /** it goes on */
+  cut: boolean
+}
+
+/** Where a file is: its path, and the layer that has its content where that is known. */
+export interface Spot {
+  path: string
+  layer: number | undefined
+  /** it must be that layer's */
+  only: boolean
+}
+
+const ENOUGH = new Error('enough was read')
+
+/** Reads a file, at most so many bytes. */
+export async function readFile(session: Session, spot: Spot, most: number, signal: AbortSignal): Promise<Content> {
+  const parts: Uint8Array<ArrayBuffer>[] = []
+  let size = 0
+  const enough = new AbortController()
+  const output = (_name: string, bytes: Uint8Array): void => {
+    const part = new Uint8Array(bytes.subarray(0, most - size)) as Uint8Array<ArrayBuffer>
+    parts.push(part)
+    size += part.length
+    if (part.length < bytes.length) enough.abort(ENOUGH)
+  }
+  try {
+    await cat(session, spot, { signal: AbortSignal.any([signal, enough.signal]), output })
+  } catch (err) {
+    if (!enough.signal.aborted || signal.aborted) throw err
+  }
+  return { bytes: joined(parts, size), cut: enough.signal.aborted }
+}
+
+/** A path of one layer may lead through links of another: then the whole image is asked. */
+async function cat(session: Session, { path, layer, only }: Spot, options: { signal: AbortSignal; output: (name: string, bytes: Uint8Array) => void }): Promise<void> {
+  const e = await engine()
+  const all = { ...session.options(options.signal), output: options.output }
+  if (layer !== undefined) {
+    try {
+      await e.cat({ ...session.request, path, layer }, all)
+      return
+    } catch (err) {
+      if (only || !(err instanceof StevedoreError) || err.kind !== 'not_found') throw err
+    }
+  }
+  await e.cat({ ...session.request, path }, all)
+}
+
+/** A file as it is, for keeping. */
+export async function wholeFile(session: Session, spot: Spot, signal: AbortSignal, progress: (done: number) => void): Promise<Blob> {
+  const kept = keeper(progress)
+  await cat(session, spot, { signal, output: kept.output })
+  return kept.blob()
+}
+
+/** A folder as a tar. */
+export async function folder(session: Session, path: string, layer: number | undefined, signal: AbortSignal, progress: (done: number) => void): Promise<Blob> {
+  const e = await engine()
+  const kept = keeper(progress)
+  await e.export({ ...session.request, path, ...(layer !== undefined && { layer }) }, { ...session.options(signal), output: kept.output })
+  return kept.blob()
+}
+
+function keeper(progress: (done: number) => void) {
+  const parts: Uint8Array<ArrayBuffer>[] = []
+  let done = 0
+  return {
+    output: (_name: string, bytes: Uint8Array): void => {
+      parts.push(bytes.slice() as Uint8Array<ArrayBuffer>)
+      progress((done += bytes.length))
+    },
+    blob: () => new Blob(parts),
+  }
+}
+
+/** A document as it was received: the config, or a manifest. */
+export async function document(session: Session, which: 'config' | 'manifest' | 'index' | string, signal: AbortSignal): Promise<Uint8Array> {
+  const e = await engine()
+  const { ref, platform } = session.request
+  const chosen = platform ?? session.image?.platform
+  const { base } = session.subject!
+  const request = {
+    config: { ref, config: true, ...(platform && { platform }) },
+    manifest: { ref, raw: true, ...(session.summary?.kind === 'index' && chosen && { platform: chosen }) },
+    index: { ref, raw: true },
+  }[which] ?? { ref: `${base}@${which}`, raw: true }
+  const { bytes } = await e.inspect(request, session.options(signal))
+  return bytes ?? new Uint8Array(0)
+}
+
+/** Hands bytes to the person, under a name that is no path. */
+export function keep(name: string, blob: Blob): void {
+  const link = globalThis.document.createElement('a')
+  link.href = URL.createObjectURL(blob)
+  link.download = name.replace(/[\\/:*?"<>|\u0000-\u001f]/g, '_') || 'download'
+  link.click()
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000)
+}
+
+function joined(parts: Uint8Array<ArrayBuffer>[], size: number): Uint8Array<ArrayBuffer> {
+  const all = new Uint8Array(size)
+  let at = 0
+  for (const part of parts) {
+    all.set(part, at)
+    at += part.length
+  }
+  return all
+}

@@ -1,0 +1,65 @@
+import { css, html, nothing, type TemplateResult } from 'lit'
+import { bytes, percent, visible } from '../format.js'
+import { hue, layered, shared } from '../styles.js'
+import type { Node } from '../tree.js'
+import { Part } from './part.js'
+import { rowed } from './rows.js'
+
+const MOST = 500
+
+/** The largest files of the image, in one list. */
+export class Largest extends Part {
+  static override styles = [shared, layered, rowed, css`
+    :host { display: flex; flex-direction: column; min-height: 0; container-type: inline-size; }
+    st-rows { flex: 1; min-height: 120px; }
+    .row { display: grid; grid-template-columns: 72px 52px minmax(0, 1fr) 30px; gap: 10px; padding: 0 12px; height: 26px; align-items: center; width: 100%; font-size: 13px; white-space: nowrap; }
+    .row:hover { background: var(--raised); }
+    .row[aria-pressed=true] { background: var(--select); }
+    .row:focus-visible { outline-offset: -2px; }
+    .size, .part { text-align: right; }
+    .part { font-size: 12px; }
+    .path { display: flex; min-width: 0; }
+    .dir { overflow: hidden; text-overflow: ellipsis; color: var(--dim); flex-shrink: 1000; }
+    .none { padding: 20px 12px; }
+  `]
+
+  #version = -1
+  #list: Node[] = []
+
+  override render() {
+    const { tree, merged } = this.session
+    if (this.#version !== tree.version) {
+      this.#version = tree.version
+      this.#list = largest(tree.walk(), MOST)
+    }
+    if (this.#list.length === 0) return html`<p class="none dim">${merged ? 'There is no file with content.' : 'Reading…'}</p>`
+    return html`<st-rows aria-label="Largest files" role="group" .count=${this.#list.length} .height=${26} .row=${(i: number) => this.#row(i)}></st-rows>`
+  }
+
+  #row(i: number): TemplateResult {
+    const node = this.#list[i]!
+    const { path } = node
+    const cut = path.lastIndexOf('/') + 1
+    return html`<button class="plain row" aria-pressed=${path === this.view.path} @click=${() => this.go({ path })}>
+      <span class="size num">${bytes(node.item.size)}</span><span class="part num dim">${percent(node.item.size, this.session.tree.root.total)}</span>
+      <span class="path" title=${path}><span class="dir">${visible(path.slice(0, cut))}</span><span class="clip">${visible(path.slice(cut))}</span></span>
+      <span>${node.item.layer >= 0 ? html`<span class="chip" .style=${hue(node.item.layer)}>${node.item.layer}</span>` : nothing}</span>
+    </button>`
+  }
+}
+
+/** The n largest, in one pass: what is smaller than the smallest of them is not kept. */
+function largest(nodes: Iterable<Node>, n: number): Node[] {
+  let kept: Node[] = []
+  let least = 0
+  for (const node of nodes) {
+    if (node.item.type !== 'file' || node.item.hardlinkOf !== undefined || node.item.size <= least) continue
+    kept.push(node)
+    if (kept.length < 2 * n) continue
+    kept = kept.sort((a, b) => b.item.size - a.item.size).slice(0, n)
+    least = kept[n - 1]!.item.size
+  }
+  return kept.sort((a, b) => b.item.size - a.item.size).slice(0, n)
+}
+
+customElements.define('st-largest', Largest)
