@@ -110,8 +110,11 @@ func (l *Link) Credential(ctx context.Context, call uint32, registry string) (Se
 		return Secret{}, err
 	}
 	l.forget(c)
-	if m.head.Type == frame.Fault {
+	switch m.head.Type {
+	case frame.Credential:
+		return Secret{m.head.Username, m.head.Password, m.head.Token}, nil
+	case frame.Fault:
 		return Secret{}, errors.New(m.head.Text)
 	}
-	return Secret{m.head.Username, m.head.Password, m.head.Token}, nil
+	return Secret{}, fmt.Errorf("the host answered credential with %s", m.head.Type)
 }

@@ -49,13 +49,18 @@ func NewLink() *Link {
 // Send queues a frame of control, which never waits. A frame that is too large, as the result of a verb may be, becomes
 // the error frame of its call.
 func (l *Link) Send(h *frame.Header, payload []byte) {
+	b := encode(h, payload)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.queue = append(l.queue, b)
+}
+
+func encode(h *frame.Header, payload []byte) []byte {
 	b, err := frame.Encode(h, payload)
 	if err != nil {
 		b, _ = frame.Encode(&frame.Header{Type: frame.Error, Call: h.Call, Kind: "internal", Text: err.Error()}, nil)
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.queue = append(l.queue, b)
+	return b
 }
 
 // SendContent queues a frame when there is [Link.Room] for it.
@@ -123,6 +128,7 @@ func (l *Link) Deliver(h *frame.Header, payload []byte) {
 	default:
 		delete(l.open, h.ID)
 		close(c.inbox)
+		l.close(h.ID)
 	}
 }
 
@@ -139,12 +145,16 @@ func (l *Link) start() *conversation {
 // end closes a conversation and tells the host, who drops what is under way. It may be called twice.
 func (l *Link) end(c *conversation) {
 	l.mu.Lock()
-	_, ok := l.open[c.id]
-	delete(l.open, c.id)
-	l.mu.Unlock()
-	if ok {
-		l.Send(&frame.Header{Type: frame.Close, ID: c.id}, nil)
+	defer l.mu.Unlock()
+	if _, ok := l.open[c.id]; ok {
+		delete(l.open, c.id)
+		l.close(c.id)
 	}
+}
+
+// close tells the host that nobody waits for an id any more.
+func (l *Link) close(id uint32) {
+	l.queue = append(l.queue, encode(&frame.Header{Type: frame.Close, ID: id}, nil))
 }
 
 // forget closes a conversation that the host has ended.

@@ -135,6 +135,48 @@ func TestFlood(t *testing.T) {
 	for range 100 {
 		l.Deliver(&frame.Header{Type: frame.Data, ID: h.ID}, make([]byte, 1000))
 	}
+	closing, _ := next(t, l)
+	require.Equal(t, &frame.Header{Type: frame.Close, ID: h.ID}, closing, "the host can forget it as well")
+	require.Zero(t, l.Queued())
+}
+
+// TestWrongAnswers answers with frames of another kind: that is an error, and never an anonymous user or an empty file.
+func TestWrongAnswers(t *testing.T) {
+	l := polled.NewLink()
+	done := begin(func() error { _, err := l.Credential(t.Context(), 1, "a.example"); return err })
+	h, _ := next(t, l)
+	l.Deliver(&frame.Header{Type: frame.Fired, ID: h.ID}, nil)
+	require.ErrorContains(t, <-done, "fired")
+
+	done = begin(func() error { _, err := l.Open(t.Context(), 1, "x"); return err })
+	h, _ = next(t, l)
+	l.Deliver(&frame.Header{Type: frame.Data, ID: h.ID}, nil)
+	require.ErrorContains(t, <-done, "data")
+	closing, _ := next(t, l)
+	require.Equal(t, frame.Close, closing.Type)
+
+	for _, a := range []struct {
+		frame.Header
+		payload []byte
+	}{{frame.Header{Type: frame.Data}, nil}, {frame.Header{Type: frame.Opened, Kind: "file", Size: 7}, nil}, {frame.Header{Type: frame.Fault, Kind: "internal", Text: "pulled out"}, nil}} {
+		done = begin(func() error {
+			in, err := l.Open(t.Context(), 1, "x")
+			if err == nil {
+				_, err = in.ReadAt(make([]byte, 5), 0)
+				in.Close()
+			}
+			return err
+		})
+		h, _ = next(t, l)
+		l.Deliver(&frame.Header{Type: frame.Opened, ID: h.ID, Kind: "file", Size: 7}, nil)
+		pread, _ := next(t, l)
+		require.Equal(t, &frame.Header{Type: frame.Pread, ID: h.ID, Max: 5}, pread)
+		a.ID = h.ID
+		l.Deliver(&a.Header, a.payload)
+		require.Error(t, <-done)
+		closing, _ = next(t, l)
+		require.Equal(t, frame.Close, closing.Type)
+	}
 }
 
 func TestInput(t *testing.T) {

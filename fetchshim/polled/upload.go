@@ -2,7 +2,9 @@ package polled
 
 import (
 	"errors"
+	"fmt"
 	"io"
+	"sync"
 
 	"github.com/stevedore-oci/stevedore/fetchshim"
 	"github.com/stevedore-oci/stevedore/wasm/frame"
@@ -14,6 +16,9 @@ type upload struct {
 	body  fetchshim.Body
 	ready chan struct{} // the host took the last piece
 	again chan struct{} // the host wants the body from its start
+
+	mu      sync.Mutex
+	rewinds uint32 // how often it wanted that, which a host may do twice before the body is opened again
 }
 
 // sourceError ends an exchange whose request body could not be read.
@@ -25,24 +30,44 @@ var errRewound = errors.New("rewound")
 
 // told notes a frame about the upload. A rewind makes a ready of the pass before it void.
 func (u *upload) told(t frame.Type) {
-	ch := u.ready
-	if t == frame.Rewind {
-		ch = u.again
-		select {
-		case <-u.ready:
-		default:
-		}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if t == frame.Ready {
+		raise(u.ready)
+		return
 	}
+	u.rewinds++
+	lower(u.ready)
+	raise(u.again)
+}
+
+// pass begins a pass and gives its number.
+func (u *upload) pass() uint32 {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	lower(u.again)
+	return u.rewinds
+}
+
+// raise and lower make a channel of one element a flag that can be waited for.
+func raise(flag chan<- struct{}) {
 	select {
-	case ch <- struct{}{}:
+	case flag <- struct{}{}:
+	default:
+	}
+}
+
+func lower(flag <-chan struct{}) {
+	select {
+	case <-flag:
 	default:
 	}
 }
 
 // run sends the body as often as the host asks for it, until the exchange ends.
 func (u *upload) run() {
-	for pass := uint32(0); ; pass++ {
-		err := u.send(pass)
+	for {
+		err := u.send(u.pass())
 		switch {
 		case errors.Is(err, errRewound):
 			continue
@@ -73,9 +98,13 @@ func (u *upload) send(pass uint32) error {
 		if err != nil && !last {
 			return err
 		}
-		if left -= int64(n); left == 0 {
+		known := left >= 0
+		switch left -= int64(n); {
+		case known && left < 0:
+			return fmt.Errorf("is longer than the %d bytes that were announced", u.body.Len())
+		case left == 0:
 			last = true
-		} else if last && left > 0 {
+		case last && left > 0:
 			return io.ErrUnexpectedEOF
 		}
 		if !first {

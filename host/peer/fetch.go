@@ -1,7 +1,6 @@
 package peer
 
 import (
-	"context"
 	"errors"
 	"io"
 
@@ -22,7 +21,7 @@ func (p *Peer) fetch(x *exchange, h *frame.Header) {
 		req.Redirect = fetchshim.Manual
 	}
 	if h.Body != nil {
-		req.Body = &upload{p: p, x: x, size: h.Body.Len}
+		req.Body = &upload{p, x, h.Body.Len}
 	}
 	resp, err := p.o.Fetcher.Fetch(x.ctx, req)
 	if err != nil {
@@ -76,65 +75,3 @@ func kindOf(err error) string {
 	}
 	return string(fetchshim.Network)
 }
-
-// piece is one write of the guest.
-type piece struct {
-	pass uint32
-	last bool
-	b    []byte
-}
-
-// upload is the request body that the guest writes. Opening it again asks the guest for it from the start.
-type upload struct {
-	p      *Peer
-	x      *exchange
-	size   int64
-	passes uint32
-}
-
-func (u *upload) Len() int64 { return u.size }
-
-func (u *upload) Open(ctx context.Context) (io.ReadCloser, error) {
-	r := &uploadReader{u: u, ctx: ctx, pass: u.passes}
-	u.passes++
-	if r.pass > 0 && !u.p.answer(u.x, &frame.Header{Type: frame.Rewind}, nil) {
-		return nil, context.Canceled
-	}
-	return r, nil
-}
-
-// uploadReader reads one pass. One piece is on its way while the one before is read.
-type uploadReader struct {
-	u    *upload
-	ctx  context.Context
-	pass uint32
-	rest []byte
-	last bool
-}
-
-func (r *uploadReader) Read(b []byte) (int, error) {
-	for len(r.rest) == 0 {
-		if r.last {
-			return 0, io.EOF
-		}
-		select {
-		case p := <-r.u.x.pieces:
-			if p.pass != r.pass {
-				continue // sent before the guest saw the rewind
-			}
-			r.rest, r.last = p.b, p.last
-			if !p.last && !r.u.p.answer(r.u.x, &frame.Header{Type: frame.Ready}, nil) {
-				return 0, context.Canceled
-			}
-		case <-r.ctx.Done():
-			return 0, context.Cause(r.ctx)
-		case <-r.u.x.ctx.Done():
-			return 0, context.Canceled
-		}
-	}
-	n := copy(b, r.rest)
-	r.rest = r.rest[n:]
-	return n, nil
-}
-
-func (r *uploadReader) Close() error { return nil }

@@ -93,7 +93,7 @@ func (p *Peer) Handle(h *frame.Header, payload []byte) bool {
 		}
 	case frame.Write:
 		if x := p.find(h.ID); x != nil {
-			offer(x.pieces, piece{h.Pass, h.EOF, payload})
+			x.pieces.put(h.Pass, piece{h.EOF, payload})
 		}
 	case frame.Close:
 		if x := p.find(h.ID); x != nil {
@@ -111,7 +111,7 @@ type exchange struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	asks   chan *frame.Header // read and pread
-	pieces chan piece         // write
+	pieces pieces             // write
 }
 
 // window covers what a guest may send without an answer; one that sends more breaks the contract and loses the frame.
@@ -134,7 +134,7 @@ func (p *Peer) start(id uint32, run func(*exchange)) {
 	if p.ids[id] != nil || len(p.ids) >= maxOpen || p.ctx.Err() != nil {
 		return
 	}
-	x := &exchange{id: id, asks: make(chan *frame.Header, window), pieces: make(chan piece, window)}
+	x := &exchange{id: id, asks: make(chan *frame.Header, window), pieces: pieces{now: make(chan piece, window)}}
 	x.ctx, x.cancel = context.WithCancel(p.ctx)
 	p.ids[id] = x
 	p.running.Go(func() {

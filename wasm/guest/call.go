@@ -27,7 +27,8 @@ type call struct {
 
 	mu      sync.Mutex
 	items   []byte                   // JSON lines that no frame has taken yet
-	streams map[uint32]chan struct{} // outputs that wait for ready
+	streams map[uint32]chan struct{} // outputs that are open, for their ready
+	stream  uint32                   // the number of the last one
 }
 
 func (c *call) run(verb string, request json.RawMessage) {
@@ -98,6 +99,9 @@ func (c *call) item(b []byte) error {
 	c.mu.Unlock()
 	if full {
 		c.flush()
+		if c.g.o.Yield != nil {
+			c.g.o.Yield()
+		}
 	}
 	if err := c.g.link.Room(c.ctx); err != nil {
 		return err
@@ -133,7 +137,8 @@ func (c *call) ready(stream uint32) {
 func (c *call) output(_ context.Context, name string) (io.WriteCloser, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	o := &output{c: c, name: name, stream: uint32(len(c.streams) + 1), ready: make(chan struct{}, 1)}
+	c.stream++
+	o := &output{c: c, name: name, stream: c.stream, ready: make(chan struct{}, 1)}
 	c.streams[o.stream] = o.ready
 	return o, nil
 }
@@ -168,15 +173,21 @@ func (o *output) send(b []byte, eof bool) error {
 		}
 	}
 	o.sent = true
-	o.c.g.link.Send(&frame.Header{Type: frame.Output, Call: o.c.id, Stream: o.stream, Name: o.name, EOF: eof}, b)
-	return nil
+	return o.c.g.link.SendContent(o.c.ctx, &frame.Header{Type: frame.Output, Call: o.c.id, Stream: o.stream, Name: o.name, EOF: eof}, b)
 }
 
 // Close sends the end of the stream.
-func (o *output) Close() error { return o.send(nil, true) }
+func (o *output) Close() error {
+	defer o.Abort(nil)
+	return o.send(nil, true)
+}
 
 // Abort ends the stream without its end: the error frame of the call tells the host that what it has is not whole.
-func (o *output) Abort(error) {}
+func (o *output) Abort(error) {
+	o.c.mu.Lock()
+	defer o.c.mu.Unlock()
+	delete(o.c.streams, o.stream)
+}
 
 // keychain asks the host.
 type keychain struct{ c *call }

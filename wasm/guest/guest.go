@@ -96,7 +96,7 @@ func (g *Guest) Push(b []byte) {
 			return
 		}
 		g.link.Deliver(h, payload)
-	case frame.Response, frame.Fault, frame.Body, frame.Fired, frame.Opened, frame.Data, frame.Credential:
+	case frame.Response, frame.Fault, frame.Body, frame.Rewind, frame.Fired, frame.Opened, frame.Data, frame.Credential:
 		g.link.Deliver(h, payload)
 	default:
 		g.Complain(fmt.Sprintf("%q is not a frame of the host", h.Type))
@@ -170,7 +170,7 @@ func (g *Guest) start(h *frame.Header) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if _, taken := g.calls[h.Call]; taken || h.Call == 0 {
-		g.link.Send(&frame.Header{Type: frame.Error, Kind: string(errs.Input), Text: fmt.Sprintf("the number %d is no free one for a call", h.Call)}, nil)
+		g.Complain(fmt.Sprintf("the number %d is no free one for a call", h.Call))
 		return
 	}
 	c := &call{g: g, id: h.Call, host: g.host, streams: map[uint32]chan struct{}{}}
