@@ -99,19 +99,23 @@ func (g *Guest) Push(b []byte) {
 	case frame.Response, frame.Fault, frame.Body, frame.Rewind, frame.Fired, frame.Opened, frame.Data, frame.Credential:
 		g.link.Deliver(h, payload)
 	default:
-		g.Complain(fmt.Sprintf("%q is not a frame of the host", h.Type))
+		g.Complain(fmt.Sprintf("%.64q is not a frame of the host", h.Type))
 	}
 }
 
-// maxComplaints is how many frames may wait before complaints about the host's frames are left out.
-const maxComplaints = 64
+// maxComplaints is how many frames may wait before complaints about the host's frames are left out; maxComplaint is the
+// length of one in bytes.
+const (
+	maxComplaints = 64
+	maxComplaint  = 512
+)
 
 // Complain queues an error frame that belongs to no call.
 func (g *Guest) Complain(text string) {
 	if g.link.Queued() > maxComplaints {
 		return
 	}
-	g.link.Send(&frame.Header{Type: frame.Error, Kind: string(errs.Input), Text: text}, nil)
+	g.link.Send(&frame.Header{Type: frame.Error, Kind: string(errs.Input), Text: text[:min(len(text), maxComplaint)]}, nil)
 }
 
 // Pull gives the next frame for the host, nil when there is none.
