@@ -36,7 +36,7 @@ func put(t *testing.T, l *polled.Link, b fetchshim.Body) <-chan error {
 // TestRewindTwice asks for the body again before the guest has seen the first rewind, as a redirect to a redirect does.
 func TestRewindTwice(t *testing.T) {
 	const size = 3*frame.MaxPayload + 5
-	for range 200 {
+	for range 30 {
 		l := polled.NewLink()
 		done := put(t, l, body(size, size))
 		fetch, _ := next(t, l)
