@@ -25,7 +25,7 @@ func (m *Mux) Create(ctx context.Context, r ref.Reference) (content.Sink, error)
 	switch r.Scheme {
 	case ref.Docker:
 		if m.registry == nil {
-			return nil, m.noNetwork(r)
+			return nil, m.noNetwork(r.Typed)
 		}
 		return m.registry.Sink(r), nil
 	case ref.OCI:

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"time"
 
 	"github.com/stevedore-oci/stevedore/core/clock"
 	"github.com/stevedore-oci/stevedore/core/content"
@@ -34,6 +35,10 @@ type Options struct {
 	PlainHTTP func(host string) bool
 	// HidesHeaders is true where the host does not show every response header (CORS in a browser).
 	HidesHeaders bool
+	// Inactivity is how long a registry may keep a request waiting without a byte; 0 where the Fetcher sees to that itself.
+	Inactivity time.Duration
+	// CreateRepository makes a repository that a push finds missing. Nil: the push fails.
+	CreateRepository func(ctx context.Context, registry, repository string) error
 	// Clock is how the registry client waits. Nil: clock.System.
 	Clock clock.Clock
 	// Event is told about retries and warnings. Nil: nobody listens.
@@ -66,7 +71,7 @@ func New(o Options) *Mux {
 	if o.Fetcher != nil {
 		m.registry = registry.New(registry.Options{
 			Fetcher: o.Fetcher, Keychain: o.Keychain, Clock: o.Clock, Event: o.Event, Yield: o.Yield,
-			PlainHTTP: o.PlainHTTP, HidesHeaders: o.HidesHeaders,
+			PlainHTTP: o.PlainHTTP, HidesHeaders: o.HidesHeaders, Inactivity: o.Inactivity, Create: o.CreateRepository,
 		})
 	}
 	return m
@@ -81,7 +86,7 @@ func (m *Mux) Open(ctx context.Context, r ref.Reference) (content.Source, error)
 	switch r.Scheme {
 	case ref.Docker:
 		if m.registry == nil {
-			return nil, m.noNetwork(r)
+			return nil, m.noNetwork(r.Typed)
 		}
 		return m.registry.Repository(r), nil
 	case ref.OCI, ref.Dir, ref.Static:
@@ -98,12 +103,20 @@ func (m *Mux) Open(ctx context.Context, r ref.Reference) (content.Source, error)
 	return nil, errs.New(errs.Input, r.Typed, "has the unknown transport %q", r.Scheme)
 }
 
-func (m *Mux) noNetwork(r ref.Reference) error {
+func (m *Mux) noNetwork(subject string) error {
 	hint := m.o.NoRegistryHint
 	if hint == "" {
 		hint = noRegistry
 	}
-	return errs.New(errs.Unsupported, r.Typed, "this host has no network").Hinted("%s", hint)
+	return errs.New(errs.Unsupported, subject, "this host has no network").Hinted("%s", hint)
+}
+
+// Catalog lists the repositories of the registry on a host as references name it, host[:port].
+func (m *Mux) Catalog(_ context.Context, host string) (content.Cataloger, error) {
+	if m.registry == nil {
+		return nil, m.noNetwork(host)
+	}
+	return m.registry.Registry(host), nil
 }
 
 // borrowed is a source that somebody else closes.

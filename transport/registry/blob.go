@@ -2,7 +2,6 @@ package registry
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"strings"
 
@@ -15,8 +14,13 @@ import (
 	"github.com/stevedore-oci/stevedore/fetchshim"
 )
 
-// maxDiscard is how much of a blob is read and thrown away, in bytes, to reach an offset at a registry without ranges.
-const maxDiscard = 64 << 20
+// maxDiscard is how much may be read and thrown away of a blob, in bytes, to reach an offset at a registry that does not
+// serve ranges. A larger blob, up to maxRepeat, may be thrown away once: what breaks cost is at most a second transfer, and
+// not the square of one.
+const (
+	maxDiscard = 64 << 20
+	maxRepeat  = 16 << 30
+)
 
 type blob struct {
 	r *repository
@@ -33,7 +37,7 @@ func (b *blob) MountFrom() (registry, repository string) {
 	return b.r.target.Registry, b.r.ref.Repository
 }
 
-// Open implements [content.Blob]. A transfer that breaks off goes on where it was, up to three times.
+// Open implements [content.Blob]. A transfer that breaks off goes on where it was, again and again as long as it comes on.
 func (b *blob) Open(ctx context.Context) (io.ReadCloser, error) {
 	raw, err := b.open(ctx, 0)
 	if err != nil {
@@ -57,57 +61,43 @@ func (b *blob) open(ctx context.Context, offset int64) (io.ReadCloser, error) {
 	if offset == b.d.Size && offset > 0 { // a range of nothing is unsatisfiable (RFC 9110 section 14.1.1)
 		return io.NopCloser(strings.NewReader("")), nil
 	}
-	body, sized, err := b.fetch(ctx, offset)
-	if err != nil {
-		return nil, err
+	t := &transfer{ctx: ctx, b: b, at: offset, budget: max(maxDiscard, min(b.d.Size, maxRepeat))}
+	if t.err = t.fetch(); t.err != nil {
+		return nil, t.err
 	}
-	return &transfer{ctx: ctx, b: b, body: body, at: offset, sized: sized}, nil
+	return t, nil
 }
 
-// fetch opens the body from offset on. sized says that the registry announced the end, so that one before it is a break.
-func (b *blob) fetch(ctx context.Context, offset int64) (body io.ReadCloser, sized bool, err error) {
-	req := b.r.request("GET", distspec.Blob, b.d.Digest.String())
-	if offset > 0 {
-		req.Header.Add("Range", fmt.Sprintf("bytes=%d-", offset))
-	}
-	resp, err := b.r.send(ctx, b.r.target, req, b.subject())
-	if err != nil {
-		return nil, false, err
-	}
-	body = steadyBody{&steady{r: resp.Body, yield: b.r.c.o.Yield}, resp.Body}
-	if sized, err = b.check(resp, offset); err == nil && resp.Status == 200 {
-		if _, err = io.CopyN(io.Discard, body, offset); err != nil {
-			err = broken(ctx, err, b.subject(), 0)
-		}
-	}
-	if err != nil {
-		_ = body.Close()
-		return nil, false, err
-	}
-	return body, sized, nil
+// span is what a response to a request for the bytes from an offset on brings.
+type span struct {
+	skip  int64 // bytes before the offset
+	sized bool  // the registry announced the end, so that one before it is a break
 }
 
-// check takes a 206 of exactly the range that was asked for, or a 200 of the whole blob that may be skipped in.
-func (b *blob) check(resp *fetchshim.Response, offset int64) (sized bool, err error) {
+// otherRange is the error of a registry that takes ranges and answers something else.
+type otherRange struct{ error }
+
+// check takes a 206 of exactly the range that was asked for, or a 200 of the whole blob.
+func (b *blob) check(resp *fetchshim.Response, offset int64) (span, error) {
 	switch {
 	case offset > 0 && resp.Status == 206:
 		header := resp.Header.Get("Content-Range")
 		got, size, err := distspec.ParseContentRange(header)
 		if err != nil || got.Start != offset || got.End != b.d.Size-1 || size >= 0 && size != b.d.Size {
-			return false, errs.New(errs.Verification, b.subject(), "asked for bytes %d-%d/%d, the registry answers Content-Range %q",
-				offset, b.d.Size-1, b.d.Size, header)
+			return span{}, otherRange{errs.New(errs.Verification, b.subject(), "asked for bytes %d-%d/%d, the registry answers Content-Range %q",
+				offset, b.d.Size-1, b.d.Size, header)}
 		}
-		return true, nil
+		return span{0, true}, nil
+	case offset > 0 && resp.Status == 416:
+		return span{}, otherRange{b.r.failed(resp, b.subject(), "blob")}
 	case resp.Status != 200:
-		return false, b.failed(b.r.failed(resp, b.subject(), "blob"))
-	case offset > maxDiscard:
-		return false, errs.New(errs.Unsupported, b.subject(), "the registry serves no ranges, and %d bytes are too many to skip", offset)
+		return span{}, b.failed(b.r.failed(resp, b.subject(), "blob"))
 	}
 	n := length(resp)
 	if n >= 0 && n != b.d.Size && !b.r.c.o.HidesHeaders { // with headers hidden, a Content-Encoding may be there unseen
-		return false, errs.New(errs.Verification, b.subject(), "the registry has %d bytes, its descriptor says %d", n, b.d.Size)
+		return span{}, errs.New(errs.Verification, b.subject(), "the registry has %d bytes, its descriptor says %d", n, b.d.Size)
 	}
-	return n == b.d.Size, nil
+	return span{offset, n == b.d.Size}, nil
 }
 
 // failed says of a foreign layer (image-spec descriptor.md, "urls") that registries do not keep those.

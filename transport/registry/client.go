@@ -30,6 +30,8 @@ type Options struct {
 	// Create makes a repository that a registry wants to have before something is pushed to it, as Amazon ECR does. It is
 	// called once for each repository that a push finds missing, and returns nil where it is there already. Nil: the push fails.
 	Create func(ctx context.Context, registry, repository string) error
+	// Inactivity is how long no byte may move while one is waited for; 0 where the Fetcher sees to that itself.
+	Inactivity time.Duration
 	// MaxWait is the longest that is waited because a registry asks for it (Retry-After); 0 means a minute. A longer one is
 	// an error of kind rate_limited.
 	MaxWait time.Duration
@@ -65,6 +67,9 @@ func New(o Options) *Client {
 	}
 	if o.Chunk == 0 {
 		o.Chunk = defaultChunk
+	}
+	if o.Inactivity > 0 {
+		o.Fetcher = idle{o.Fetcher, o.Clock, o.Inactivity}
 	}
 	return &Client{o: o, auth: auth.New(auth.Options{
 		Fetcher: o.Fetcher, Keychain: o.Keychain, Clock: o.Clock, HidesHeaders: o.HidesHeaders, UserAgent: o.UserAgent,

@@ -44,7 +44,7 @@ func (w *walk) referrers(ctx context.Context, pageURL string) ([]v1.Descriptor, 
 	req := w.r.request("GET", distspec.Referrers, "")
 	req.URL = pageURL
 	req.Header.Add("Accept", v1.MediaTypeImageIndex)
-	resp, err := w.r.send(ctx, w.r.target, req, w.subject)
+	resp, raw, err := w.r.get(ctx, req, maxPage, w.subject)
 	if err != nil {
 		return nil, "", err
 	}
@@ -56,10 +56,6 @@ func (w *walk) referrers(ctx context.Context, pageURL string) ([]v1.Descriptor, 
 		return nil, "", absent
 	default:
 		return nil, "", w.r.failed(resp, w.subject, w.field)
-	}
-	raw, err := w.r.c.readAll(ctx, resp, maxPage, w.subject)
-	if err != nil {
-		return nil, "", err
 	}
 	if isHTML(resp.Header.Get("Content-Type"), raw) { // a page for every path, as web applications have
 		return nil, "", absent

@@ -74,17 +74,13 @@ func (r *repository) Manifest(ctx context.Context, reference string) (oci.Docume
 	req := r.request("GET", distspec.Manifest, ident)
 	// Schema 1 is asked for so that an image that has nothing else is told from one that is not there.
 	req.Header.Add("Accept", strings.Join(append(append([]string{}, oci.ManifestTypes...), oci.DockerSchema1, oci.DockerSchema1Sig), ", "))
-	resp, err := r.send(ctx, r.target, req, subject)
+	resp, raw, err := r.get(ctx, req, oci.MaxManifest, subject)
 	if err != nil {
 		return oci.Document{}, err
 	}
 	defer resp.Body.Close()
 	if resp.Status != 200 {
 		return oci.Document{}, r.failed(resp, subject, "manifest")
-	}
-	raw, err := r.c.readAll(ctx, resp, oci.MaxManifest, subject)
-	if err != nil {
-		return oci.Document{}, err
 	}
 	hint := resp.Header.Get("Content-Type")
 	if isHTML(hint, raw) {

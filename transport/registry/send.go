@@ -71,6 +71,28 @@ func (r *repository) send(ctx context.Context, t auth.Target, req *fetchshim.Req
 	}
 }
 
+// get sends a GET and reads the body of a 200 whole, at most limit bytes; again where it breaks off. Any other response has
+// its body open, and the caller closes it in any case.
+func (r *repository) get(ctx context.Context, req *fetchshim.Request, limit int64, subject string) (*fetchshim.Response, []byte, error) {
+	for try := 1; ; try++ {
+		resp, err := r.send(ctx, r.target, req, subject)
+		if err != nil || resp.Status != 200 {
+			return resp, nil, err
+		}
+		raw, err := r.c.readAll(ctx, resp, limit, subject)
+		if err == nil {
+			return resp, raw, nil
+		}
+		_ = resp.Body.Close()
+		if errs.Of(err) != errs.Network || try >= tries {
+			return nil, nil, err
+		}
+		if err := r.pause(ctx, subject, err.Error(), backoff(try)); err != nil {
+			return nil, nil, err
+		}
+	}
+}
+
 // attempt sends a request once, when the registry has no pause. A target of no origin stands for a host that gets no
 // credential.
 func (c *Client) attempt(ctx context.Context, t auth.Target, req *fetchshim.Request, subject string, try int) outcome {

@@ -99,17 +99,13 @@ func (w *walk) page(ctx context.Context, pageURL string) (string, error) {
 	req := w.r.request("GET", w.kind, "")
 	req.URL = pageURL
 	req.Header.Add("Accept", "application/json")
-	resp, err := w.r.send(ctx, w.r.target, req, w.subject)
+	resp, raw, err := w.r.get(ctx, req, maxPage, w.subject)
 	if err != nil {
 		return "", err
 	}
 	defer resp.Body.Close()
 	if resp.Status != 200 {
 		return "", w.r.failed(resp, w.subject, w.field)
-	}
-	raw, err := w.r.c.readAll(ctx, resp, maxPage, w.subject)
-	if err != nil {
-		return "", err
 	}
 	if isHTML(resp.Header.Get("Content-Type"), raw) {
 		return "", notRegistry(w.subject, w.r.target.Registry)

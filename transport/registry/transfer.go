@@ -2,24 +2,76 @@ package registry
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"strconv"
 
+	"github.com/stevedore-oci/stevedore/core/distspec"
 	"github.com/stevedore-oci/stevedore/core/errs"
 )
 
-// maxResumes is how often one transfer goes on after it broke off.
-const maxResumes = 3
+// enough is how many bytes have to come between two breaks for the second not to count as a failure after the first.
+const enough = 1 << 20
 
 // transfer reads a blob's body, and a new one from where it was when the body breaks off.
 type transfer struct {
-	ctx     context.Context
-	b       *blob
-	body    io.ReadCloser // nil when it broke and could not be opened again
-	err     error         // why
-	at      int64         // bytes of the blob that were passed on, those before the first offset included
-	sized   bool
-	resumes int
+	ctx      context.Context
+	b        *blob
+	body     io.ReadCloser // nil when it broke and could not be opened again
+	err      error         // why
+	at       int64         // bytes of the blob that were passed on, those before the first offset included
+	sized    bool
+	budget   int64 // bytes that may still be thrown away
+	failures int   // breaks in a row
+	reached  int64 // by the first of them
+}
+
+// fetch opens the body from where the transfer has come to. Where the registry serves no ranges, or wrong ones, that is by
+// reading the blob from its start again.
+func (t *transfer) fetch() error {
+	err := t.request(t.at > 0)
+	if _, other := err.(otherRange); other {
+		err = t.request(false)
+	}
+	if other, ok := err.(otherRange); ok {
+		err = other.error
+	}
+	return err
+}
+
+func (t *transfer) request(ranged bool) error {
+	b := t.b
+	req := b.r.request("GET", distspec.Blob, b.d.Digest.String())
+	if ranged {
+		req.Header.Add("Range", fmt.Sprintf("bytes=%d-", t.at))
+	}
+	resp, err := b.r.send(t.ctx, b.r.target, req, b.subject())
+	if err != nil {
+		return err
+	}
+	body := steadyBody{&steady{r: resp.Body, yield: b.r.c.o.Yield}, resp.Body}
+	got, err := b.check(resp, t.at)
+	if err == nil {
+		err = t.skip(body, got.skip)
+	}
+	if err != nil {
+		_ = body.Close()
+		return err
+	}
+	t.body, t.sized = body, got.sized
+	return nil
+}
+
+// skip reads what came before and throws it away, within the budget.
+func (t *transfer) skip(body io.Reader, n int64) error {
+	if n > t.budget {
+		return errs.New(errs.Unsupported, t.b.subject(), "the registry serves no ranges, and %d bytes are too many to read again", n)
+	}
+	t.budget -= n
+	if got, err := io.CopyN(io.Discard, body, n); err != nil {
+		return broken(t.ctx, err, t.b.subject(), got)
+	}
+	return nil
 }
 
 func (t *transfer) Read(p []byte) (int, error) {
@@ -49,22 +101,24 @@ func (t *transfer) resume(cause error) error {
 	_ = t.body.Close()
 	t.body = nil
 	err := broken(t.ctx, cause, t.b.subject(), t.at)
-	for t.resumes < maxResumes && errs.Of(err) == errs.Network {
-		t.resumes++
-		if err := t.b.r.pause(t.ctx, t.b.subject(), err.Error(), backoff(t.resumes)); err != nil {
+	for errs.Of(err) == errs.Network {
+		if t.failures++; t.failures == 1 || t.at >= t.reached+enough {
+			t.failures, t.reached = 1, t.at
+		}
+		if t.failures >= tries {
+			break
+		}
+		if stopped := t.b.r.pause(t.ctx, t.b.subject(), err.Error(), backoff(t.failures)); stopped != nil {
+			return stopped
+		}
+		failure := t.fetch()
+		switch errs.Of(failure) {
+		case "":
+			return nil
+		case errs.Unsupported: // no ranges here: the break is what ended it
 			return err
 		}
-		body, sized, failure := t.b.fetch(t.ctx, t.at)
-		if failure == nil {
-			t.body, t.sized = body, sized
-			return nil
-		}
-		if kind := errs.Of(failure); kind != errs.Network {
-			if kind == errs.Unsupported { // no ranges here: the break is what ended it
-				return err
-			}
-			return failure
-		}
+		err = failure
 	}
 	return err
 }

@@ -23,6 +23,9 @@ import (
 // slice is how long the calls of a module keep the event loop: messages, such as a cancel, arrive between two slices.
 const slice = 15 * time.Millisecond
 
+// inactivity is how long a registry may keep a request waiting without a byte: fetch would wait for ever.
+const inactivity = 60 * time.Second
+
 // module is what all calls share.
 type module struct{ turned time.Time }
 
@@ -83,7 +86,7 @@ func (m *module) env(h host) (*core.Env, error) {
 	}
 	o := transport.Options{
 		Files: h.files(), Fetcher: jsfetch.New(jsfetch.Options{Fetch: h.Get("fetch")}), HidesHeaders: h.Get("hidesHeaders").Truthy(),
-		Clock: clock.System{}, Event: emit, Yield: yield,
+		Inactivity: inactivity, Clock: clock.System{}, Event: emit, Yield: yield,
 		Stdout: func(ctx context.Context) (io.WriteCloser, error) { return out(ctx, "") },
 	}
 	if named := h.plainHTTP(); len(named) > 0 {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/stevedore-oci/stevedore/core"
 	"github.com/stevedore-oci/stevedore/core/errs"
@@ -16,6 +17,9 @@ import (
 	"github.com/stevedore-oci/stevedore/transport/registry/auth"
 	"github.com/stevedore-oci/stevedore/wasm/frame"
 )
+
+// inactivity is how long a registry may keep a request waiting without a byte, where the host would wait for ever.
+const inactivity = 60 * time.Second
 
 // call is one run of a verb.
 type call struct {
@@ -62,6 +66,7 @@ func (c *call) env() *core.Env {
 		Stdout:       func(ctx context.Context) (io.WriteCloser, error) { return c.output(ctx, "") },
 		Fetcher:      c.g.link.Fetcher(c.id, c.host.upload),
 		HidesHeaders: c.host.can(CapHidesHeaders),
+		Inactivity:   inactivity,
 		Clock:        clock,
 		Event:        c.event,
 		Yield:        c.g.o.Yield,
