@@ -1,4 +1,4 @@
-// Package static reads and writes the scheme static: a folder that is a registry for reading when any web server shows it, since
+// Package static reads and writes the scheme static: a folder that is a registry for reading when a web server shows it, since
 // its files are called what the distribution API asks for
 // (https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#endpoints):
 //
@@ -10,8 +10,8 @@
 //	v2/_catalog                                  JSON
 //	v2/index.html                                what clients ask for first, at /v2/
 //
-// A manifest says its media type itself, which is what clients go by that get no useful Content-Type. The names have colons, so
-// file systems of Windows cannot hold such a folder.
+// Clients that look into a manifest for its media type (crane, and we) need nothing of the server; those that go by Content-Type
+// (skopeo, Docker) need it to send the manifest's. The names have colons, so file systems of Windows cannot hold such a folder.
 package static
 
 import (
