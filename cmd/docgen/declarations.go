@@ -21,24 +21,35 @@ func declarations() string {
 			}
 		}
 	}
-	b.WriteString("\n/** The verbs, each by its name. */\nexport interface Verbs<Options = CallOptions> {\n")
+	b.WriteString("\n/** The verbs, each by its name: manifest-get is manifestGet. */\nexport interface Verbs<Options = CallOptions> {\n")
 	for _, v := range core.Verbs {
 		in := "request: " + v.In.Name()
 		if v.In.NumField() == 0 {
 			in = "request?: " + v.In.Name()
 		}
-		fmt.Fprintf(&b, "  /** %s. */\n  %s(%s, options?: Options): %s;\n", v.Summary, member(v.Name), in, outcome(v))
+		fmt.Fprintf(&b, "  /** %s. */\n  %s(%s, options?: Options): %s;\n", v.Summary, method(v.Name), in, outcome(v))
 	}
 	b.WriteString("}\n")
 	return b.String()
 }
 
-// member quotes a name that is no identifier.
+// member quotes the name of a field that is no identifier.
 func member(name string) string {
 	if strings.ContainsAny(name, ".-") {
 		return "'" + name + "'"
 	}
 	return name
+}
+
+// method is the name of a verb as call.js makes a method's of it.
+func method(verb string) string {
+	first, rest, _ := strings.Cut(verb, "-")
+	for word := range strings.SplitSeq(rest, "-") {
+		if word != "" {
+			first += strings.ToUpper(word[:1]) + word[1:]
+		}
+	}
+	return first
 }
 
 // outcome is the type of what a verb returns.

@@ -22,6 +22,7 @@ for await (const file of stevedore.files({ ref: 'oci:layout', globs: ['*.so'] })
 const all: FileItem[] = await stevedore.files({ ref: 'oci:layout' });
 const tags: string[] = await stevedore.tags({ ref: 'alpine', limit: 3 });
 await stevedore.version();
+await stevedore.manifestHead({ ref: 'alpine:3.20' });
 await stevedore.call(stevedore.verbs[0] ?? 'inspect', { ref: 'alpine' });
 console.log(raw, text, all, tags);
 

@@ -128,6 +128,9 @@ export function facade(verbs, more, run) {
       throw err instanceof TypeError || err instanceof RangeError ? new StevedoreError('input', textOf(err), { cause: err }) : err
     }
   }, options)
-  const methods = verbs.map(verb => [verb, (request, options) => call(verb, request, options)])
+  const methods = verbs.map(verb => [method(verb), (request, options) => call(verb, request, options)])
   return { ...Object.fromEntries(methods), ...more, verbs, call }
 }
+
+/** manifest-get → manifestGet */
+const method = verb => verb.replace(/-(\w)/g, (_, letter) => letter.toUpperCase())

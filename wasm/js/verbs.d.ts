@@ -570,7 +570,7 @@ export interface VersionOut {
   verbs: string[];
 }
 
-/** The verbs, each by its name. */
+/** The verbs, each by its name: manifest-get is manifestGet. */
 export interface Verbs<Options = CallOptions> {
   /** Say what an image, index or artifact is. */
   inspect(request: InspectIn, options?: Options): Call<InspectOut & { bytes?: Uint8Array }>;
@@ -603,17 +603,17 @@ export interface Verbs<Options = CallOptions> {
   /** Read all of an image and check every digest, size and diff ID. */
   validate(request: ValidateIn, options?: Options): ListCall<ValidateItem>;
   /** Write a manifest or index exactly as it is there. */
-  'manifest-get'(request: ManifestGetIn, options?: Options): Call<ManifestOut & { bytes?: Uint8Array }>;
+  manifestGet(request: ManifestGetIn, options?: Options): Call<ManifestOut & { bytes?: Uint8Array }>;
   /** Tell whether a manifest is there, and what it is. */
-  'manifest-head'(request: ManifestHeadIn, options?: Options): Call<ManifestOut>;
+  manifestHead(request: ManifestHeadIn, options?: Options): Call<ManifestOut>;
   /** Write a manifest or index from a file. */
-  'manifest-put'(request: ManifestPutIn, options?: Options): Call<ManifestOut>;
+  manifestPut(request: ManifestPutIn, options?: Options): Call<ManifestOut>;
   /** Write a blob. */
-  'blob-get'(request: BlobGetIn, options?: Options): Call<BlobOut & { bytes?: Uint8Array }>;
+  blobGet(request: BlobGetIn, options?: Options): Call<BlobOut & { bytes?: Uint8Array }>;
   /** Tell whether a blob is there, and its size. */
-  'blob-head'(request: BlobHeadIn, options?: Options): Call<BlobOut>;
+  blobHead(request: BlobHeadIn, options?: Options): Call<BlobOut>;
   /** Upload a file as a blob. */
-  'blob-put'(request: BlobPutIn, options?: Options): Call<BlobOut>;
+  blobPut(request: BlobPutIn, options?: Options): Call<BlobOut>;
   /** Tell which build this is and what it can do. */
   version(request?: VersionIn, options?: Options): Call<VersionOut>;
 }

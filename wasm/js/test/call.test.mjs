@@ -41,6 +41,18 @@ test('a call is its result, its text and its bytes', async () => {
   assert.ok(last)
 })
 
+test('a verb of two words is a method in camel case', async () => {
+  const ran = []
+  const two = facade(['manifest-get', 'delete'], {}, async verb => {
+    ran.push(verb)
+    return '{}'
+  })
+  await two.manifestGet()
+  await two.delete()
+  await two.call('manifest-get')
+  assert.deepEqual(ran, ['manifest-get', 'delete', 'manifest-get'])
+})
+
 test('items are collected, or taken one by one', async () => {
   assert.equal((await s.list()).length, 6)
   assert.equal(await s.list().text(), '[{"i":0},{"i":1},{"i":2},{"i":3},{"i":4},{"i":5}]')
