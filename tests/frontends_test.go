@@ -58,11 +58,14 @@ func (b below) OpenDir(ctx context.Context, p string) (fsys.Dir, error) {
 // library calls the verbs in this process: what all others are compared with.
 func library() frontEnd {
 	return frontEnd{name: "Go library", run: func(t *testing.T, dir string, cases []parityCase) []result {
-		mux := transport.New(transport.Options{Files: below{dir: dir}, Fetcher: nethttp.New(nethttp.Options{})})
 		return each(cases, func(c parityCase) result {
 			var out memory
+			mux := transport.New(transport.Options{
+				Files: below{dir: dir}, Fetcher: nethttp.New(nethttp.Options{}),
+				Stdout: func(context.Context) (io.WriteCloser, error) { return &out, nil },
+			})
 			env := &core.Env{
-				Source: mux.Open, File: mux.OpenFile, Clock: clock.System{},
+				Source: mux.Open, Sink: mux.Create, File: mux.OpenFile, Clock: clock.System{},
 				Output: func(context.Context, string) (io.WriteCloser, error) { return &out, nil },
 			}
 			v, err := core.Find(c.Verb)

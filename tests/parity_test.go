@@ -75,6 +75,7 @@ func parityCases(t *testing.T, reg string) []parityCase {
 		{"export", "export", in("oci:harbor:amd64"), true},
 		{"export a folder", "export", in("oci-archive:harbor.oci.tar:amd64", "path", "/opt/app"), true},
 		{"export a layer", "export", in("oci:harbor:arm64", "layer", 3), true},
+		{"copy to an archive", "copy", map[string]any{"source": "oci:harbor:amd64", "destinations": []string{"docker-archive:-"}}, true},
 		{"cat through links", "cat", in("oci:harbor:amd64", "path", "/opt/app/links/escape"), true},
 		{"cat a rewritten hard link", "cat", in("oci:harbor:amd64", "path", "etc/banner.hard"), true},
 		{"cat a large file", "cat", in("oci-archive:harbor.oci.tar:amd64", "path", "/bin/sh"), true},
