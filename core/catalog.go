@@ -4,7 +4,6 @@ import (
 	"context"
 	"iter"
 
-	"github.com/stevedore-oci/stevedore/core/content"
 	"github.com/stevedore-oci/stevedore/core/errs"
 	"github.com/stevedore-oci/stevedore/core/ref"
 )
@@ -34,17 +33,12 @@ func catalog(ctx context.Context, env *Env, in CatalogIn, yield func(string) boo
 	if err != nil {
 		return err
 	}
-	if env.Source == nil {
-		return errs.New(errs.Unsupported, in.Registry, "this host opens no images")
+	if env.Registry == nil {
+		return errs.New(errs.Unsupported, in.Registry, "this host reaches no registries")
 	}
-	src, err := env.Source(ctx, r)
+	lister, err := env.Registry(ctx, r)
 	if err != nil {
 		return subject(in.Registry, err)
-	}
-	defer src.Close()
-	lister, ok := content.As[content.Cataloger](src)
-	if !ok {
-		return errs.New(errs.Unsupported, in.Registry, "lists no repositories")
 	}
 	n := 0
 	for name, err := range lister.Repositories(ctx, in.After) {

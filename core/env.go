@@ -20,6 +20,8 @@ import (
 type Env struct {
 	// Source opens the endpoint of a reference for reading; the caller closes it.
 	Source func(ctx context.Context, r ref.Reference) (content.Source, error)
+	// Registry is a registry as a whole, which lists its repositories. Nil: this host reaches no registries.
+	Registry func(ctx context.Context, r ref.Reference) (content.Cataloger, error)
 	// Sink opens the endpoint of a reference for writing; the caller closes it. Nil: this host writes no images.
 	Sink func(ctx context.Context, r ref.Reference) (content.Sink, error)
 	// File opens a file named by the user; "-" is standard input. The caller closes it.

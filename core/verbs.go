@@ -18,6 +18,7 @@ func verbs() []Verb {
 		DefineList("load", "Bring the images of a bundle to a registry", Load),
 		Define("tag", "Give a manifest more tags where it is", Tag),
 		Define("delete", "Take a tag away, or delete a manifest", Delete),
+		Define("probe", "Find out what a registry can do", Probe),
 		DefineList("catalog", "List the repositories of a registry", Catalog),
 		DefineList("validate", "Read all of an image and check every digest, size and diff ID", Validate),
 		Define("manifest-get", "Write a manifest or index exactly as it is there", ManifestGet),

@@ -119,6 +119,14 @@ func (m *Mux) Catalog(_ context.Context, host string) (content.Cataloger, error)
 	return m.registry.Registry(host), nil
 }
 
+// Registry is the registry that r is in, as a whole. Kind unsupported where this host has no network.
+func (m *Mux) Registry(_ context.Context, r ref.Reference) (content.Cataloger, error) {
+	if m.registry == nil {
+		return nil, m.noNetwork(r)
+	}
+	return m.registry.Registry(r.Host), nil
+}
+
 // borrowed is a source that somebody else closes.
 type borrowed struct{ content.Source }
 

@@ -32,6 +32,7 @@ var examples = map[string]string{
 	"load":    "  stevedore load images.tar registry.inside/mirror\n  stevedore load --dry-run images.tar registry.inside",
 	"tag":     "  stevedore tag registry.example/app:1.2.3 1.2 1 latest",
 	"delete":  "  stevedore delete registry.example/app:old\n  stevedore delete --manifest --referrers registry.example/app:old\n  stevedore delete --dry-run registry.example/app@sha256:…",
+	"probe":   "  stevedore probe registry.example/app\n  stevedore probe --push --json registry.example/scratch",
 	"catalog": "  stevedore catalog --limit 100 registry.example",
 
 	"validate":      "  stevedore validate oci:./layout:latest\n  stevedore validate --json registry.example/app:1 | jq '.[] | select(.error)'",

@@ -205,6 +205,8 @@ func (p *printer) result(v core.Verb, out []byte) error {
 		return show(out, p.copied)
 	case "bundle":
 		return show(out, p.bundled)
+	case "probe":
+		return show(out, p.probed)
 	case "tag":
 		return show(out, p.tagged)
 	case "delete":

@@ -1,10 +1,12 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
 	"github.com/stevedore-oci/stevedore/core"
+	"github.com/stevedore-oci/stevedore/core/content"
 )
 
 // validated prints a line for one manifest or blob.
@@ -39,4 +41,33 @@ func (p *printer) deleted(o core.DeleteOut) error {
 	}
 	_, err := fmt.Fprintf(p.w, "%s %s %s\n", verb, what, o.Digest)
 	return err
+}
+
+// probed prints what a registry can do, a line for each.
+func (p *printer) probed(a content.Abilities) error {
+	t := p.table()
+	row := func(name string, value any) { fmt.Fprintf(t, "%s\t%v\n", name, value) }
+	row("Registry:", plain(a.Registry)+p.dim(" at "+plain(a.Origin)))
+	row("Authentication:", cmp.Or(plain(strings.Join(a.Auth, ", ")), "none"))
+	for _, r := range []struct {
+		name string
+		can  content.Ability
+	}{
+		{"Tags", a.Tags}, {"Catalog", a.Catalog}, {"Referrers", a.Referrers}, {"Ranges", a.Ranges}, {"Digest by HEAD", a.Digest},
+		{"Push", a.Push}, {"Anonymous mount", a.AnonymousMount}, {"Chunks", a.Chunks}, {"Upload status", a.UploadStatus}, {"Upload cancel", a.UploadCancel},
+		{"Delete manifest", a.DeleteManifest}, {"Delete tag", a.DeleteTag}, {"Delete blob", a.DeleteBlob},
+	} {
+		row(r.name+":", r.can)
+	}
+	if a.ChunkMin > 0 {
+		row("Smallest chunk:", size(a.ChunkMin))
+	}
+	row("Pages may read:", cmp.Or(plain(a.AllowOrigin), "none"))
+	if a.AllowOrigin != "" {
+		row("Headers they see:", cmp.Or(plain(strings.Join(a.ExposeHeaders, ", ")), "none"))
+	}
+	if a.RateLimit > 0 {
+		row("Rate limit:", fmt.Sprintf("%d of %d left in %d s", a.RateRemaining, a.RateLimit, a.RateWindow))
+	}
+	return t.Flush()
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"io"
 	"slices"
 
@@ -71,9 +72,11 @@ func (r *repository) DeleteTag(ctx context.Context, tag string) error {
 	return r.replaceTag(ctx, tag)
 }
 
-// replaceTag moves the tag to a manifest that nothing else names, and deletes that.
+// replaceTag moves the tag to a manifest that nothing else names, and deletes that. A registry that deletes nothing is found
+// out before the tag is touched; should the deletion fail all the same, the tag gets back what it named.
 func (r *repository) replaceTag(ctx context.Context, tag string) error {
-	if _, err := r.Manifest(ctx, tag); err != nil {
+	was, err := r.Manifest(ctx, tag)
+	if err != nil {
 		return err
 	}
 	s := &sink{repository: r.c.repository(r.ref, "pull,push")}
@@ -81,19 +84,32 @@ func (r *repository) replaceTag(ctx context.Context, tag string) error {
 	if _, err := s.PutBlob(ctx, empty); err != nil {
 		return err
 	}
-	raw, err := json.Marshal(v1.Manifest{
-		Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: v1.MediaTypeImageManifest,
-		ArtifactType: "application/vnd.stevedore.deleted", Config: empty.Descriptor(), Layers: []v1.Descriptor{empty.Descriptor()},
-		Annotations: map[string]string{"dev.stevedore.deleted": tag + " " + rand.Text()},
-	})
+	doc, err := placeholder(tag, empty.Descriptor())
 	if err != nil {
 		return errs.New(errs.Internal, r.name, "%w", err)
 	}
-	doc := oci.Document{MediaType: v1.MediaTypeImageManifest, Raw: raw}
-	if err := s.push(ctx, tag, doc); err != nil {
-		return err
+	for _, name := range []string{doc.Digest().String(), tag} {
+		if err := s.push(ctx, name, doc); err != nil {
+			return err
+		}
+		if err := r.DeleteManifest(ctx, doc.Digest()); err != nil {
+			if name == tag {
+				err = errors.Join(err, s.push(context.WithoutCancel(ctx), tag, was))
+			}
+			return err
+		}
 	}
-	return r.DeleteManifest(ctx, doc.Digest())
+	return nil
+}
+
+// placeholder is a manifest that is unlike any other.
+func placeholder(tag string, empty v1.Descriptor) (oci.Document, error) {
+	raw, err := json.Marshal(v1.Manifest{
+		Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: v1.MediaTypeImageManifest,
+		ArtifactType: "application/vnd.stevedore.deleted", Config: empty, Layers: []v1.Descriptor{empty},
+		Annotations: map[string]string{"dev.stevedore.deleted": tag + " " + rand.Text()},
+	})
+	return oci.Document{MediaType: v1.MediaTypeImageManifest, Raw: raw}, err
 }
 
 // inline is a blob whose content is in its descriptor.

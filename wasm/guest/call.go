@@ -81,7 +81,7 @@ func (c *call) env() *core.Env {
 	}
 	mux := transport.New(o)
 	return &core.Env{
-		Source: mux.Open, Sink: mux.Create, File: mux.OpenFile, Output: c.output, Event: c.event, Clock: clock, Yield: c.g.o.Yield,
+		Source: mux.Open, Sink: mux.Create, Registry: mux.Registry, File: mux.OpenFile, Output: c.output, Event: c.event, Clock: clock, Yield: c.g.o.Yield,
 		Platform: c.host.platform,
 	}
 }

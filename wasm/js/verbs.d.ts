@@ -483,6 +483,38 @@ export interface DeleteOut {
   dryRun?: boolean;
 }
 
+export interface ProbeIn {
+  /** repository of the registry, with an image in it to try things on */
+  ref: string;
+  /** try writing and deleting, too; nothing stays, and nothing that is there is touched */
+  push?: boolean;
+}
+
+export interface Abilities {
+  registry: string;
+  origin: string;
+  auth: string[];
+  tags: string;
+  catalog: string;
+  referrers: string;
+  ranges: string;
+  digest: string;
+  push: string;
+  anonymousMount: string;
+  chunks: string;
+  chunkMin: number;
+  uploadStatus: string;
+  uploadCancel: string;
+  deleteManifest: string;
+  deleteTag: string;
+  deleteBlob: string;
+  allowOrigin: string;
+  exposeHeaders: string[];
+  rateLimit: number;
+  rateRemaining: number;
+  rateWindow: number;
+}
+
 export interface CatalogIn {
   /** host[:port] of a registry */
   registry: string;
@@ -598,6 +630,8 @@ export interface Verbs<Options = CallOptions> {
   tag(request: TagIn, options?: Options): Call<TagOut>;
   /** Take a tag away, or delete a manifest. */
   delete(request: DeleteIn, options?: Options): Call<DeleteOut>;
+  /** Find out what a registry can do. */
+  probe(request: ProbeIn, options?: Options): Call<Abilities>;
   /** List the repositories of a registry. */
   catalog(request: CatalogIn, options?: Options): ListCall<string>;
   /** Read all of an image and check every digest, size and diff ID. */
