@@ -122,7 +122,7 @@ func (m *Mux) Catalog(_ context.Context, host string) (content.Cataloger, error)
 // Registry is the registry that r is in, as a whole. Kind unsupported where this host has no network.
 func (m *Mux) Registry(_ context.Context, r ref.Reference) (content.Cataloger, error) {
 	if m.registry == nil {
-		return nil, m.noNetwork(r)
+		return nil, m.noNetwork(r.Typed)
 	}
 	return m.registry.Registry(r.Host), nil
 }
