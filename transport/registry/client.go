@@ -97,7 +97,7 @@ func (c *Client) repository(r ref.Reference, actions string) *repository {
 		scheme = "http"
 	}
 	return &repository{c: c, ref: r, name: registry + "/" + r.Repository, target: auth.Target{
-		Registry: registry, Origin: scheme + "://" + r.Host, Scope: scope(r.Repository, actions),
+		Registry: registry, Origin: scheme + "://" + r.Host, Scope: scope(r.Repository, actions), Repository: r.Repository,
 	}}
 }
 

@@ -73,6 +73,11 @@ type entry struct {
 
 // Credential implements auth.Keychain.
 func (k Keychain) Credential(ctx context.Context, registry string) (auth.Credential, error) {
+	return k.RepositoryCredential(ctx, registry, "")
+}
+
+// RepositoryCredential implements auth.RepositoryKeychain.
+func (k Keychain) RepositoryCredential(ctx context.Context, registry, repository string) (auth.Credential, error) {
 	for _, name := range k.Files {
 		raw, err := os.ReadFile(name)
 		if errors.Is(err, os.ErrNotExist) && !k.Required {
@@ -85,7 +90,7 @@ func (k Keychain) Credential(ctx context.Context, registry string) (auth.Credent
 		if err := json.Unmarshal(raw, &f); err != nil {
 			return auth.Credential{}, errs.New(errs.Input, name, "credential file: %w", err)
 		}
-		if c, ok, err := k.lookup(ctx, f, registry); err != nil || ok {
+		if c, ok, err := k.lookup(ctx, f, registry, repository); err != nil || ok {
 			return c, errs.Wrap(name, err)
 		}
 	}
@@ -93,28 +98,36 @@ func (k Keychain) Credential(ctx context.Context, registry string) (auth.Credent
 }
 
 // lookup asks the helper for the registry, then the file itself, then the helper for everything.
-func (k Keychain) lookup(ctx context.Context, f file, registry string) (auth.Credential, bool, error) {
+func (k Keychain) lookup(ctx context.Context, f file, registry, repository string) (auth.Credential, bool, error) {
 	for _, key := range keys(registry) {
 		if h := f.CredHelpers[key]; h != "" {
-			if c, ok := k.helper(ctx, h, key); ok {
+			if c, ok := k.helper(ctx, h, registry, []string{key}); ok {
 				return c, true, nil
 			}
 		}
 	}
-	for _, key := range keys(registry) {
+	for _, key := range append(parts(registry, repository), keys(registry)...) {
 		if e, ok := f.Auths[key]; ok && e != (entry{}) {
 			c, err := e.credential(key)
 			return c, err == nil, err
 		}
 	}
 	if f.CredsStore != "" {
-		for _, key := range keys(registry) {
-			if c, ok := k.helper(ctx, f.CredsStore, key); ok {
-				return c, true, nil
-			}
+		if c, ok := k.helper(ctx, f.CredsStore, registry, keys(registry)); ok {
+			return c, true, nil
 		}
 	}
 	return auth.Credential{}, false, nil
+}
+
+// parts are the forms in which Podman's files name a repository and the namespaces that it is in, the closest first.
+func parts(registry, repository string) []string {
+	var out []string
+	for repository != "" {
+		out = append(out, registry+"/"+repository)
+		repository = repository[:max(strings.LastIndexByte(repository, '/'), 0)]
+	}
+	return out
 }
 
 // keys are the forms in which files name a registry.
@@ -151,21 +164,29 @@ type helper struct{ *exec.Cmd }
 // Input sets what the helper reads.
 func (h *helper) Input(in io.Reader) { h.Stdin = in }
 
-// helper runs docker-credential-NAME. One that fails is warned about and passed over.
-func (k Keychain) helper(ctx context.Context, name, server string) (auth.Credential, bool) {
+// helper asks docker-credential-NAME about each form of the registry's name. One that fails is warned about and passed
+// over.
+func (k Keychain) helper(ctx context.Context, name, registry string, servers []string) (auth.Credential, bool) {
 	program := "docker-credential-" + name
 	ctx, cancel := context.WithTimeout(ctx, helperTime)
 	defer cancel()
-	got, err := client.Get(func(args ...string) client.Program {
-		return &helper{exec.CommandContext(ctx, program, args...)}
-	}, server)
-	switch {
-	case err == nil && got.Username == tokenUser:
-		return auth.Credential{IdentityToken: got.Secret}, true
-	case err == nil && got.Username != "":
-		return auth.Credential{Username: got.Username, Password: got.Secret}, true
-	case err != nil && !credentials.IsErrCredentialsNotFound(err) && k.Warn != nil:
-		k.Warn(server, fmt.Sprintf("credential helper %s: %v; going on without credentials", program, err))
+	for _, server := range servers {
+		got, err := client.Get(func(args ...string) client.Program {
+			cmd := exec.CommandContext(ctx, program, args...)
+			cmd.WaitDelay = time.Second // a child of its own may hold the pipe open for ever
+			return &helper{cmd}
+		}, server)
+		switch {
+		case err == nil && got.Username == tokenUser:
+			return auth.Credential{IdentityToken: got.Secret}, true
+		case err == nil && got.Username != "":
+			return auth.Credential{Username: got.Username, Password: got.Secret}, true
+		case err != nil && !credentials.IsErrCredentialsNotFound(err):
+			if k.Warn != nil {
+				k.Warn(registry, fmt.Sprintf("credential helper %s: %v; going on without it", program, err))
+			}
+			return auth.Credential{}, false
+		}
 	}
 	return auth.Credential{}, false
 }

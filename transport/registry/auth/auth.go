@@ -18,6 +18,14 @@ type Keychain interface {
 	Credential(ctx context.Context, registry string) (Credential, error)
 }
 
+// RepositoryKeychain is a Keychain that may have a credential for a part of a registry only, as Podman's files do
+// (containers-auth.json(5), "auths").
+type RepositoryKeychain interface {
+	Keychain
+	// RepositoryCredential finds the credential for a repository, which is that of the registry where there is none closer.
+	RepositoryCredential(ctx context.Context, registry, repository string) (Credential, error)
+}
+
 // Static is a Keychain with the same credential for every registry it is asked about.
 type Static Credential
 

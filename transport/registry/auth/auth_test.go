@@ -359,6 +359,32 @@ func (broken) Credential(context.Context, string) (auth.Credential, error) {
 	return auth.Credential{}, errs.New(errs.Input, "auth.json", "is broken")
 }
 
+// byRepository has another user for each repository.
+type byRepository struct{ auth.Static }
+
+func (byRepository) RepositoryCredential(_ context.Context, _, repository string) (auth.Credential, error) {
+	return auth.Credential{Username: "user", Password: repository}, nil
+}
+
+func TestRepositoriesWithCredentialsOfTheirOwn(t *testing.T) {
+	var sent []string
+	a := auth.New(auth.Options{Keychain: byRepository{}, Fetcher: fetchshim.Func(func(_ context.Context, req *fetchshim.Request) (*fetchshim.Response, error) {
+		if h := req.Header.Get("Authorization"); h != "" {
+			sent = append(sent, h)
+			return respond(200, ""), nil
+		}
+		r := respond(401, "")
+		r.Header.Add("WWW-Authenticate", "Basic")
+		return r, nil
+	})})
+	for _, repository := range []string{"one", "two", "one"} {
+		_, err := a.Fetch(t.Context(), auth.Target{Registry: "reg.example", Origin: "https://reg.example", Repository: repository}, &fetchshim.Request{URL: "https://reg.example/v2/"})
+		require.NoError(t, err)
+	}
+	basic := func(s string) string { return "Basic " + base64.StdEncoding.EncodeToString([]byte(s)) }
+	require.Equal(t, []string{basic("user:one"), basic("user:two"), basic("user:one")}, sent)
+}
+
 // TestCredentialsStay: over plain HTTP anybody on the way can name a realm, so no credential goes to another host then.
 func TestCredentialsStay(t *testing.T) {
 	w := newWorld()

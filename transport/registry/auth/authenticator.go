@@ -30,6 +30,8 @@ type Target struct {
 	Registry string // the Keychain's name for it
 	Origin   string // scheme://host[:port]: the one place that its credentials and tokens are sent to, realms aside
 	Scope    string // what a token has to allow, "repository:NAME:pull"
+	// Repository is asked about where the Keychain knows repositories; "" for none.
+	Repository string
 }
 
 // Authenticator sends requests to registries and answers their challenges. It remembers tokens for as long as they are
@@ -46,6 +48,7 @@ type Authenticator struct {
 // registry that names the same realm, service and scope must not be sent a token that this one's credential bought.
 type answer struct {
 	registry, origin       string
+	repository             string // "" where all of the registry have one credential
 	scheme                 string // basic or bearer
 	realm, service, scopes string
 }
@@ -121,6 +124,10 @@ func (a *Authenticator) answer(ctx context.Context, t Target, headers []string, 
 
 // choose takes the bearer challenge where there is one, since a registry that offers both prefers it.
 func (a *Authenticator) choose(t Target, headers []string, text string) (answer, error) {
+	ans := answer{registry: t.Registry, origin: t.Origin}
+	if _, ok := a.o.Keychain.(RepositoryKeychain); ok {
+		ans.repository = t.Repository
+	}
 	var schemes []string
 	var basic bool
 	for _, c := range distspec.ParseChallenges(headers) {
@@ -130,18 +137,17 @@ func (a *Authenticator) choose(t Target, headers []string, text string) (answer,
 			if c.Params["realm"] == "" {
 				continue
 			}
-			scope := c.Params["scope"]
-			if scope == "" {
-				scope = t.Scope
-			}
-			return answer{t.Registry, t.Origin, bearer, c.Params["realm"], c.Params["service"], scope}, nil
+			ans.scheme, ans.realm, ans.service = bearer, c.Params["realm"], c.Params["service"]
+			ans.scopes = or(c.Params["scope"], t.Scope)
+			return ans, nil
 		case basicScheme:
 			basic = true
 		}
 	}
 	switch {
 	case basic:
-		return answer{registry: t.Registry, origin: t.Origin, scheme: basicScheme}, nil
+		ans.scheme = basicScheme
+		return ans, nil
 	case len(headers) == 0 && a.o.HidesHeaders:
 		return answer{}, errs.New(errs.Unsupported, t.Registry, "asks for a credential, but the page may not read its WWW-Authenticate header").
 			Hinted("the registry must send Access-Control-Expose-Headers: WWW-Authenticate, or be reached through the relay")

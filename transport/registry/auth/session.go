@@ -35,12 +35,9 @@ func (a *Authenticator) authorization(ctx context.Context, ans answer, stale str
 	if s.value != "" && s.value != stale && (s.expires.IsZero() || a.o.Clock.Now().Before(s.expires)) {
 		return s.value, nil
 	}
-	var c Credential
-	if a.o.Keychain != nil {
-		var err error
-		if c, err = a.o.Keychain.Credential(ctx, ans.registry); err != nil {
-			return "", errs.Wrap(ans.registry, err)
-		}
+	c, err := a.credential(ctx, ans)
+	if err != nil {
+		return "", errs.Wrap(ans.registry, err)
 	}
 	value, expires, err := a.obtain(ctx, ans, c)
 	if err != nil {
@@ -48,6 +45,16 @@ func (a *Authenticator) authorization(ctx context.Context, ans answer, stale str
 	}
 	s.value, s.expires = value, expires
 	return value, nil
+}
+
+func (a *Authenticator) credential(ctx context.Context, ans answer) (Credential, error) {
+	if k, ok := a.o.Keychain.(RepositoryKeychain); ok && ans.repository != "" {
+		return k.RepositoryCredential(ctx, ans.registry, ans.repository)
+	}
+	if a.o.Keychain == nil {
+		return Credential{}, nil
+	}
+	return a.o.Keychain.Credential(ctx, ans.registry)
 }
 
 // obtain makes a header from a credential. Where the answer is Basic or the credential is itself a bearer token, that
