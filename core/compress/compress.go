@@ -33,6 +33,13 @@ const PrefixLen = 6
 // every decoder to support, and zstd's own levels without --long stay within it; 32 MiB leaves room.
 const maxWindow = 32 << 20
 
+// Bounds on what content may expand to: more than maxFree bytes (16 GiB) only up to maxRatio times what is stored. Deflate
+// makes 1032 bytes of one at most (https://zlib.net/zlib_tech.html), so this stops zstd, which makes 128 KiB of four.
+const (
+	maxFree  = 16 << 30
+	maxRatio = 1100
+)
+
 var magics = []struct {
 	kind  Kind
 	magic string
@@ -57,24 +64,25 @@ func Detect(prefix []byte) Kind {
 	return None
 }
 
-// NewReader undoes the compression k. Content that ends too early is an error, never a silent EOF. Close releases
-// buffers and does not close r.
+// NewReader undoes the compression k. Content that ends too early is an error, never a silent EOF, and so is content that
+// expands beyond all measure. Close releases buffers and does not close r.
 func NewReader(r io.Reader, k Kind) (io.ReadCloser, error) {
+	in := &counter{r: r}
 	switch k {
 	case None:
 		return io.NopCloser(r), nil
 	case Gzip:
-		z, err := gzip.NewReader(r) // reads every member
+		z, err := gzip.NewReader(in) // reads every member
 		if err != nil {
 			return nil, broken(k, err)
 		}
-		return &reader{k, z, z.Close}, nil
+		return &reader{kind: k, r: z, in: in, free: maxFree, close: z.Close}, nil
 	case Zstd:
-		z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
+		z, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
 		if err != nil {
 			return nil, broken(k, err)
 		}
-		return &reader{k, z, func() error { z.Close(); return nil }}, nil
+		return &reader{kind: k, r: z, in: in, free: maxFree, close: func() error { z.Close(); return nil }}, nil
 	}
 	return nil, errs.New(errs.Unsupported, "", "is compressed with %s, which no image format allows", k)
 }
@@ -93,17 +101,42 @@ func Auto(r io.ReadCloser) (io.ReadCloser, Kind, error) {
 		_ = r.Close()
 		return nil, k, err
 	}
-	return &reader{k, z, func() error { return errors.Join(z.Close(), r.Close()) }}, k, nil
+	return closer{z, func() error { return errors.Join(z.Close(), r.Close()) }}, k, nil
+}
+
+type closer struct {
+	io.Reader
+	close func() error
+}
+
+func (c closer) Close() error { return c.close() }
+
+// counter counts what was read.
+type counter struct {
+	r io.Reader
+	n int64
+}
+
+func (c *counter) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n += int64(n)
+	return n, err
 }
 
 type reader struct {
 	kind  Kind
 	r     io.Reader
+	in    *counter
+	out   int64
+	free  int64 // how much may come out whatever went in
 	close func() error
 }
 
 func (z *reader) Read(p []byte) (int, error) {
 	n, err := z.r.Read(p)
+	if z.out += int64(n); z.out > z.free && z.out/maxRatio > z.in.n {
+		return 0, errs.New(errs.Input, "", "%d bytes of %s expand to more than %d GiB", z.in.n, z.kind, z.free>>30)
+	}
 	if err != nil && err != io.EOF {
 		err = broken(z.kind, err)
 	}
