@@ -33,6 +33,16 @@ type schemaRef struct {
 	Digest    digest.Digest `json:"digest"`
 }
 
+// config is what a manifest needs of one.
+type config struct {
+	place
+	ref   schemaRef
+	diffs []digest.Digest
+}
+
+// maxLayers is how many layers an image may have; Docker makes 127 at most.
+const maxLayers = 1024
+
 // build makes the manifest of image i, once.
 func (s *Docker) build(ctx context.Context, i int) (oci.Document, error) {
 	s.mu.Lock()
@@ -41,25 +51,22 @@ func (s *Docker) build(ctx context.Context, i int) (oci.Document, error) {
 		return *s.built[i], nil
 	}
 	img := s.images[i]
-	found := map[digest.Digest]place{}
-	b, where, err := s.config(ctx, img)
+	if len(img.Layers) > maxLayers {
+		return oci.Document{}, errs.New(errs.Input, manifestFile, "has an image of %d layers, more than %d", len(img.Layers), maxLayers)
+	}
+	c, err := s.config(ctx, &img)
 	if err != nil {
 		return oci.Document{}, err
 	}
-	var c v1.Image
-	if err := oci.Unmarshal(b, &c); err != nil {
-		return oci.Document{}, errs.New(errs.Input, img.Config, "is not an image config: %v", err)
+	if n := len(c.diffs); n != 0 && n != len(img.Layers) {
+		return oci.Document{}, errs.New(errs.Input, img.Config, "names %d layers, %s has %d", n, manifestFile, len(img.Layers))
 	}
-	diffs := c.RootFS.DiffIDs
-	if len(diffs) != 0 && len(diffs) != len(img.Layers) {
-		return oci.Document{}, errs.New(errs.Input, img.Config, "names %d layers, %s has %d", len(diffs), manifestFile, len(img.Layers))
-	}
-	m := schema2{2, oci.DockerManifest, schemaRef{oci.DockerConfig, int64(len(b)), digest.FromBytes(b)}, []schemaRef{}}
-	found[m.Config.Digest] = where
+	m := schema2{2, oci.DockerManifest, c.ref, []schemaRef{}}
+	found := map[digest.Digest]place{m.Config.Digest: c.place}
 	for j, name := range img.Layers {
 		diff := digest.Digest("")
-		if len(diffs) > 0 {
-			diff = diffs[j]
+		if len(c.diffs) > 0 {
+			diff = c.diffs[j]
 		}
 		l, err := s.layer(ctx, name, diff)
 		if err != nil {
@@ -79,17 +86,50 @@ func (s *Docker) build(ctx context.Context, i int) (oci.Document, error) {
 	return *s.built[i], nil
 }
 
-// config reads a config, or makes it for an archive from before there were any.
-func (s *Docker) config(ctx context.Context, img saved) ([]byte, place, error) {
-	if img.chain != nil {
-		b, err := s.configV1(ctx, img)
-		return b, place{made: b}, err
+// config reads a config, or makes it, and finds the layers, for an archive from before there were any.
+func (s *Docker) config(ctx context.Context, img *saved) (config, error) {
+	if img.top != "" {
+		chain, err := s.chain(ctx, img.top)
+		if err != nil {
+			return config{}, err
+		}
+		for _, l := range chain {
+			img.Layers = append(img.Layers, l.id+"/layer.tar")
+		}
+		b, err := s.configV1(ctx, chain)
+		if err != nil {
+			return config{}, err
+		}
+		return newConfig(img.top, b, place{made: b})
+	}
+	m, err := s.dir.resolve("open", img.Config)
+	if err != nil {
+		return config{}, missing(img.Config, err)
+	}
+	if c, ok := s.configs[m.off]; ok {
+		return c, nil
 	}
 	b, err := fsys.ReadFile(ctx, s.dir, img.Config, oci.MaxConfig)
 	if err != nil {
-		return nil, place{}, missing(img.Config, err)
+		return config{}, missing(img.Config, err)
 	}
-	return b, place{name: img.Config}, nil
+	// An older archive calls a config by its digest too, <hex>.json, but people edit those by hand, and every tool takes them.
+	if d := fromPath(img.Config); d != "" && d.Algorithm().FromBytes(b) != d {
+		return config{}, errs.New(errs.Verification, img.Config, "content has the digest %s", d.Algorithm().FromBytes(b))
+	}
+	c, err := newConfig(img.Config, b, place{name: img.Config})
+	if err == nil {
+		s.configs[m.off] = c
+	}
+	return c, err
+}
+
+func newConfig(name string, b []byte, where place) (config, error) {
+	var c v1.Image
+	if err := oci.Unmarshal(b, &c); err != nil {
+		return config{}, errs.New(errs.Input, name, "is not an image config: %v", err)
+	}
+	return config{where, schemaRef{oci.DockerConfig, int64(len(b)), digest.FromBytes(b)}, c.RootFS.DiffIDs}, nil
 }
 
 // missing is for an entry that manifest.json names: that it is not there is a fault of the archive, not of who asked.
@@ -119,7 +159,7 @@ func (s *Docker) layer(ctx context.Context, name string, diff digest.Digest) (sc
 		return l, errs.New(errs.Unsupported, name, "is compressed with %s, which no image format allows", k)
 	}
 	if l.Digest == "" {
-		l.Digest, err = s.hash(ctx, name)
+		l.Digest, err = s.hash(ctx, name, m)
 	} else {
 		err = oci.CheckDigest(l.Digest.String())
 	}
@@ -139,14 +179,22 @@ func fromPath(name string) digest.Digest {
 	return d
 }
 
-func (s *Docker) hash(ctx context.Context, name string) (digest.Digest, error) {
+// hash reads an entry once, however many names and images lead to it.
+func (s *Docker) hash(ctx context.Context, name string, m member) (digest.Digest, error) {
+	if d, ok := s.hashes[m.off]; ok {
+		return d, nil
+	}
 	f, err := s.dir.Open(ctx, name)
 	if err != nil {
 		return "", fsys.Kinded("", err)
 	}
 	r := fsys.NewReader(ctx, f, 0)
 	defer func() { _ = r.Close() }()
-	return digest.Canonical.FromReader(r)
+	d, err := digest.Canonical.FromReader(r)
+	if err == nil {
+		s.hashes[m.off] = d
+	}
+	return d, err
 }
 
 // made is bytes as a [fsys.File].

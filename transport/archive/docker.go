@@ -34,6 +34,10 @@ type Docker struct {
 	mu     sync.Mutex
 	built  []*oci.Document // by image, nil where not yet needed
 	places map[digest.Digest]place
+
+	// What was read once, by the offset of its entry; links may give it many names.
+	configs map[int64]config
+	hashes  map[int64]digest.Digest
 }
 
 // saved is one image of an archive, as an element of manifest.json describes it.
@@ -42,7 +46,7 @@ type saved struct {
 	RepoTags []string
 	Layers   []string
 
-	chain []v1Layer // for the format before Docker 1.10: there Config is ""
+	top string // for the format before Docker 1.10: the id of the top layer, which leads to the others
 }
 
 // place is where a blob is: an entry of the archive, or bytes that were made.
@@ -63,7 +67,10 @@ func OpenDocker(ctx context.Context, f fsys.File, subject string, o Options) (*D
 		_ = d.Close()
 		return nil, errs.Wrap(subject, err)
 	}
-	return &Docker{dir: d, subject: subject, images: images, built: make([]*oci.Document, len(images)), places: map[digest.Digest]place{}}, nil
+	return &Docker{
+		dir: d, subject: subject, images: images, built: make([]*oci.Document, len(images)), places: map[digest.Digest]place{},
+		configs: map[int64]config{}, hashes: map[int64]digest.Digest{},
+	}, nil
 }
 
 // list reads manifest.json, or where there is none the older repositories.

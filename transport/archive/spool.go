@@ -70,12 +70,34 @@ func newTarball(ctx context.Context, f fsys.File, o Options) (*tarball, error) {
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	whole, err := Spool(ctx, o.Scratch, r)
+	whole, err := Spool(ctx, o.Scratch, &frugal{r, max(freeSpool, f.Size()*spoolRatio)})
 	_ = r.Close() // it only repeats what reading said
 	if err = errors.Join(err, f.Close()); err != nil {
 		return nil, err
 	}
 	return &tarball{whole, compress.None, "the decompressed archive", o.Yield}, nil
+}
+
+// Bounds on the scratch space that a compressed archive takes: over 1 GiB, 200 times what is stored. Real archives expand to
+// some four times that.
+const (
+	freeSpool  = 1 << 30
+	spoolRatio = 200
+)
+
+// frugal fails where more than left bytes are read.
+type frugal struct {
+	r    io.Reader
+	left int64
+}
+
+func (f *frugal) Read(p []byte) (int, error) {
+	n, err := f.r.Read(p)
+	if f.left -= int64(n); f.left < 0 {
+		return 0, errs.New(errs.Input, "", "expands to more than %d GiB, over %d times what is stored", freeSpool>>30, spoolRatio).
+			Hinted("if that is right, decompress it first: then it is read in place")
+	}
+	return n, err
 }
 
 // inflate reads the tar from its start.

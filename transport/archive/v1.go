@@ -12,17 +12,19 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/stevedore-oci/stevedore/core/errs"
-	"github.com/stevedore-oci/stevedore/core/oci"
-	"github.com/stevedore-oci/stevedore/transport/fsys"
 )
 
-// maxChain is how many layers an image of the first format may have; Docker allowed 127.
-const maxChain = 1024
+// Bounds on the first format: layers of an image, of which Docker allowed 127, and images of an archive. Images share layers,
+// so the work is the product of the two.
+const (
+	maxChain = 256
+	maxTops  = 1024
+)
 
 // v1Layer is <id>/json of the format that docker save wrote before Docker 1.10
 // (https://github.com/moby/docker-image-spec/blob/v1.3.1/v1.md): every layer is an image with a parent.
 type v1Layer struct {
-	ID              string     `json:"id"`
+	id              string     // of its folder
 	Parent          string     `json:"parent"`
 	Created         *time.Time `json:"created"`
 	Author          string     `json:"author"`
@@ -43,72 +45,74 @@ func listV1(ctx context.Context, d *Dir) ([]saved, error) {
 	for _, name := range slices.Sorted(maps.Keys(repositories)) {
 		for _, tag := range slices.Sorted(maps.Keys(repositories[name])) {
 			id := repositories[name][tag]
+			if id == "" {
+				return nil, errs.New(errs.Input, repositoriesFile, "has a tag without an image")
+			}
 			i, ok := byID[id]
 			if !ok {
-				img, err := loadV1(ctx, d, id)
-				if err != nil {
-					return nil, err
-				}
 				i, byID[id] = len(images), len(images)
-				images = append(images, img)
+				images = append(images, saved{top: id})
 			}
 			images[i].RepoTags = append(images[i].RepoTags, name+":"+tag)
 		}
 	}
-	if len(images) == 0 {
+	switch {
+	case len(images) == 0:
 		return nil, errs.New(errs.Input, repositoriesFile, "lists no image")
+	case len(images) > maxTops:
+		return nil, errs.New(errs.Input, repositoriesFile, "lists %d images, more than %d", len(images), maxTops)
 	}
 	return images, nil
 }
 
-// loadV1 follows the parents from the top layer down.
-func loadV1(ctx context.Context, d *Dir, id string) (saved, error) {
-	img := saved{}
+// chain follows the parents of the top layer, and returns the lowest first.
+func (s *Docker) chain(ctx context.Context, id string) ([]v1Layer, error) {
+	var out []v1Layer
 	for id != "" {
-		if len(img.chain) == maxChain {
-			return img, errs.New(errs.Input, id, "has more than %d parents", maxChain)
+		if len(out) == maxChain {
+			return nil, errs.New(errs.Input, id, "has more than %d parents", maxChain)
 		}
-		var l v1Layer
-		if err := readJSON(ctx, d, id+"/json", &l); err != nil {
-			return img, err
+		l := v1Layer{id: id}
+		if err := readJSON(ctx, s.dir, id+"/json", &l); err != nil {
+			return nil, err
 		}
-		img.chain = append(img.chain, l)
-		img.Layers = append(img.Layers, id+"/layer.tar")
+		out = append(out, l)
 		id = l.Parent
 	}
-	if img.chain == nil {
-		return img, errs.New(errs.Input, repositoriesFile, "has a tag without an image")
-	}
-	slices.Reverse(img.chain)
-	slices.Reverse(img.Layers)
-	return img, nil
+	slices.Reverse(out)
+	return out, nil
 }
 
 // configV1 makes a config as Docker 1.10 did when it migrated: the top layer's JSON without what described the layer,
 // with history and diff IDs. The keys are sorted, so the same archive always gives the same digest.
-func (s *Docker) configV1(ctx context.Context, img saved) ([]byte, error) {
-	top := img.Layers[len(img.Layers)-1]
-	b, err := fsys.ReadFile(ctx, s.dir, strings.TrimSuffix(top, "layer.tar")+"json", oci.MaxConfig)
-	if err != nil {
-		return nil, missing(top, err)
-	}
+func (s *Docker) configV1(ctx context.Context, chain []v1Layer) ([]byte, error) {
+	top := chain[len(chain)-1].id + "/json"
 	var config map[string]json.RawMessage
-	if err := oci.Unmarshal(b, &config); err != nil {
-		return nil, errs.New(errs.Input, top, "%v", err)
+	if err := readJSON(ctx, s.dir, top, &config); err != nil {
+		return nil, err
+	}
+	if config == nil {
+		return nil, errs.New(errs.Input, top, "is null")
 	}
 	for _, key := range []string{"id", "parent", "parent_id", "layer_id", "throwaway", "Size"} {
 		delete(config, key)
 	}
 	rootfs := v1.RootFS{Type: "layers", DiffIDs: []digest.Digest{}}
 	history := []v1.History{}
-	for i, l := range img.chain {
-		d, err := s.hash(ctx, img.Layers[i])
+	for _, l := range chain {
+		name := l.id + "/layer.tar"
+		m, err := s.dir.resolve("open", name)
 		if err != nil {
-			return nil, missing(img.Layers[i], err)
+			return nil, missing(name, err)
+		}
+		d, err := s.hash(ctx, name, m)
+		if err != nil {
+			return nil, errs.Wrap(name, err)
 		}
 		rootfs.DiffIDs = append(rootfs.DiffIDs, d)
 		history = append(history, v1.History{Created: l.Created, Author: l.Author, Comment: l.Comment, CreatedBy: strings.Join(l.ContainerConfig.Cmd, " ")})
 	}
+	var err error
 	for key, v := range map[string]any{"rootfs": rootfs, "history": history} {
 		if config[key], err = json.Marshal(v); err != nil {
 			return nil, err
