@@ -165,7 +165,7 @@ func TestRetries(t *testing.T) {
 		"a network that does not": {script(faults(fetchshim.Network)), errs.Network, "it broke", 5, nil},
 		"a server that recovers":  {script(says(503, "", "Retry-After: 7"), says(429, "", "Retry-After: Thu, 02 Jan 2025 03:04:13 GMT"), ok), "", "", 3, []time.Duration{7 * time.Second, time.Second}},
 		"a server that does not":  {script(says(502, "<html>")), errs.Network, "502", 5, nil},
-		"told to wait too long":   {script(says(429, `{"errors":[{"code":"TOOMANYREQUESTS","message":"slow down"}]}`, "Retry-After: 3600")), errs.RateLimited, "TOOMANYREQUESTS: slow down; retry after 1h0m0s", 1, nil},
+		"told to wait too long":   {script(says(429, `{"errors":[{"code":"TOOMANYREQUESTS","message":"slow down"}]}`, "Retry-After: 3600")), errs.RateLimited, "retry after 1h0m0s: TOOMANYREQUESTS: slow down", 1, nil},
 		"told to wait for ever":   {script(says(429, "", "Retry-After: 99999999999999999")), errs.RateLimited, "retry after 8760h0m0s", 1, nil},
 		"refused by the host":     {script(faults(fetchshim.Refused)), errs.Denied, "it broke", 1, nil},
 		"a host that cannot":      {script(faults(fetchshim.Unsupported)), errs.Unsupported, "it broke", 1, nil},
