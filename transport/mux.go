@@ -111,14 +111,6 @@ func (m *Mux) noNetwork(subject string) error {
 	return errs.New(errs.Unsupported, subject, "this host has no network").Hinted("%s", hint)
 }
 
-// Catalog lists the repositories of the registry on a host as references name it, host[:port].
-func (m *Mux) Catalog(_ context.Context, host string) (content.Cataloger, error) {
-	if m.registry == nil {
-		return nil, m.noNetwork(host)
-	}
-	return m.registry.Registry(host), nil
-}
-
 // Registry is the registry that r is in, as a whole. Kind unsupported where this host has no network.
 func (m *Mux) Registry(_ context.Context, r ref.Reference) (content.Cataloger, error) {
 	if m.registry == nil {

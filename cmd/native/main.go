@@ -36,7 +36,7 @@ func run() int {
 		Terminal: terminal, Color: os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb",
 		Env: environment, Create: create, Registries: true,
 		Commands: func(g *cli.Global) []*cobra.Command {
-			return []*cobra.Command{serveCommand(g, out), webCommand(g, out)}
+			return []*cobra.Command{serveCommand(g, out), webCommand(g, out), loginCommand(g, out), logoutCommand(g, out)}
 		},
 	}
 	if term.IsTerminal(int(os.Stderr.Fd())) {
