@@ -96,6 +96,10 @@ type fakeClock struct {
 	slept []time.Duration
 }
 
+func newClock() *fakeClock {
+	return &fakeClock{now: time.Date(2025, 1, 2, 3, 4, 5, 0, time.UTC)}
+}
+
 func (c *fakeClock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -140,7 +144,7 @@ func (r *rig) sent() []string {
 // newRig is a client of reference whose requests f answers.
 func newRig(t *testing.T, reference string, f fetchshim.Func, change func(*registry.Options)) *rig {
 	t.Helper()
-	r := &rig{clock: &fakeClock{now: time.Date(2025, 1, 2, 3, 4, 5, 0, time.UTC)}}
+	r := &rig{clock: newClock()}
 	o := registry.Options{Clock: r.clock, UserAgent: "test/1",
 		Event: func(e event.Event) { r.mu.Lock(); r.events = append(r.events, e); r.mu.Unlock() },
 		Fetcher: fetchshim.Func(func(ctx context.Context, req *fetchshim.Request) (*fetchshim.Response, error) {

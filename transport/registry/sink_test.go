@@ -77,6 +77,14 @@ func TestSink(t *testing.T) {
 	}
 }
 
+func mustParse(typed string) ref.Reference {
+	r, err := ref.Parse(typed)
+	if err != nil {
+		panic(err)
+	}
+	return r
+}
+
 func parse(t testing.TB, typed string) ref.Reference {
 	t.Helper()
 	r, err := ref.Parse(typed)
