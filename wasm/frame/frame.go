@@ -21,6 +21,14 @@ const MaxHeader = 16 << 20
 // MaxFrame is the size of the largest frame in bytes.
 const MaxFrame = 4 + MaxHeader + MaxPayload
 
+// What a host may send is smaller, since the guest's memory never shrinks: headers of MaxHostHeader bytes, with
+// MaxHostValues values in them. A list of empty values takes many times as much memory as JSON.
+const (
+	MaxHostHeader = 4 << 20
+	MaxHostValues = 1 << 18
+	MaxHostFrame  = 4 + MaxHostHeader + MaxPayload
+)
+
 // Type names a frame.
 type Type string
 
@@ -132,6 +140,21 @@ func Encode(h *Header, payload []byte) ([]byte, error) {
 	binary.LittleEndian.PutUint32(b, uint32(len(head)))
 	b = append(b, head...)
 	return append(b, payload...), nil
+}
+
+// DecodeHost is Decode with the limits for frames of the host.
+func DecodeHost(b []byte) (*Header, []byte, error) {
+	if len(b) < 4 {
+		return Decode(b)
+	}
+	n := int64(binary.LittleEndian.Uint32(b))
+	if n > MaxHostHeader {
+		return nil, nil, fmt.Errorf("frame header of %d bytes is larger than the %d of a host", n, MaxHostHeader)
+	}
+	if bytes.Count(b[4:min(int64(len(b)), 4+n)], []byte(",")) >= MaxHostValues { // each value but the first follows one
+		return nil, nil, fmt.Errorf("frame header has more than %d values", MaxHostValues)
+	}
+	return Decode(b)
 }
 
 // Decode splits a frame; the payload is part of b. It fails for what is no frame and never panics.

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -45,6 +46,25 @@ func TestNoFrame(t *testing.T) {
 	}
 }
 
+// TestHostLimits: what a host sends is smaller than what the guest may.
+func TestHostLimits(t *testing.T) {
+	list := func(n int) []byte {
+		b, err := frame.Encode(&frame.Header{Type: frame.Hello, Capabilities: make([]string, n)}, []byte(",,,"))
+		require.NoError(t, err)
+		return b
+	}
+	_, _, err := frame.DecodeHost(list(frame.MaxHostValues - 2))
+	require.NoError(t, err)
+	_, _, err = frame.DecodeHost(list(frame.MaxHostValues))
+	require.Error(t, err)
+	_, _, err = frame.Decode(list(frame.MaxHostValues))
+	require.NoError(t, err)
+	b, err := frame.Encode(&frame.Header{Type: frame.Fault, Text: strings.Repeat("x", frame.MaxHostHeader)}, nil)
+	require.NoError(t, err)
+	_, _, err = frame.DecodeHost(b)
+	require.Error(t, err)
+}
+
 func FuzzFrame(f *testing.F) {
 	for _, h := range []frame.Header{{Type: frame.Hello, ABI: 1}, {Type: frame.Body, ID: 1, EOF: true}, {Type: frame.Call, Call: 1, Verb: "version", Request: json.RawMessage("{}")}} {
 		b, err := frame.Encode(&h, []byte("payload"))
@@ -54,6 +74,8 @@ func FuzzFrame(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		h, payload, err := frame.Decode(b)
 		if err != nil {
+			_, _, err = frame.DecodeHost(b)
+			require.Error(t, err)
 			return
 		}
 		again, err := frame.Encode(h, payload)

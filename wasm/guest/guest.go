@@ -74,7 +74,7 @@ func New(o Options) *Guest {
 // Push takes one frame of the host. What is no frame, or no frame of a host, is answered by an error frame without a
 // call; it never panics. The guest keeps b.
 func (g *Guest) Push(b []byte) {
-	h, payload, err := frame.Decode(b)
+	h, payload, err := frame.DecodeHost(b)
 	if err != nil {
 		g.Complain(err.Error())
 		return
@@ -169,12 +169,19 @@ func (g *Guest) find(id uint32) *call {
 	return g.calls[id]
 }
 
+// maxCalls is how many calls may be open at once.
+const maxCalls = 64
+
 // start runs a verb. The number of a call that is still open is refused without touching that call.
 func (g *Guest) start(h *frame.Header) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if _, taken := g.calls[h.Call]; taken || h.Call == 0 {
 		g.Complain(fmt.Sprintf("the number %d is no free one for a call", h.Call))
+		return
+	}
+	if len(g.calls) >= maxCalls {
+		g.Complain(fmt.Sprintf("%d calls are open already", maxCalls))
 		return
 	}
 	c := &call{g: g, id: h.Call, host: g.host, streams: map[uint32]chan struct{}{}}

@@ -47,6 +47,7 @@ type Guest interface {
 var (
 	g       Guest
 	given   = map[uint32][]byte{} // buffers the host has and has not pushed back
+	lent    uint64                // bytes of those
 	pulled  []byte                // the frame the host copies now
 	sampled = []metrics.Sample{{Name: "/sched/goroutines/runnable:goroutines"}}
 )
@@ -61,11 +62,20 @@ func Serve(guest Guest) {
 //go:wasmexport stevedore_abi
 func abi() int32 { return frame.ABI }
 
+// maxLent is how many bytes of buffers a host may hold, where it needs one buffer at a time; perBuffer is what one costs
+// besides its bytes.
+const (
+	maxLent   = 4 * frame.MaxHostFrame
+	perBuffer = 64
+)
+
 //go:wasmexport alloc
 func alloc(n uint32) uint32 {
-	if n > frame.MaxFrame {
+	size := uint64(n) + perBuffer
+	if n > frame.MaxHostFrame || lent+size > maxLent {
 		return 0
 	}
+	lent += size
 	b := make([]byte, n, max(n, 1))
 	p := uint32(uintptr(unsafe.Pointer(unsafe.SliceData(b))))
 	given[p] = b
@@ -80,6 +90,7 @@ func push(p, n uint32) {
 		return
 	}
 	delete(given, p)
+	lent -= uint64(len(b)) + perBuffer
 	g.Push(b[:n])
 }
 
