@@ -3,11 +3,13 @@ package tests
 import (
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/opencontainers/go-digest"
 	"github.com/stretchr/testify/require"
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
@@ -116,4 +118,36 @@ func TestWASICommand(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, left, 1)
 	})
+}
+
+// TestWASICommandWrites copies into every format that a folder can hold, and gets the same files as the native binary.
+func TestWASICommandWrites(t *testing.T) {
+	wasi := wasi(t)
+	dir := fixture(t)
+	theirs, ours := t.TempDir(), t.TempDir()
+	mounts := wazero.NewModuleConfig().WithFSConfig(wazero.NewFSConfig().WithReadOnlyDirMount(dir, "/in").WithDirMount(theirs, "/out"))
+	for _, to := range []string{"oci:%s/layout:v1", "oci-archive:%s/a.tar:v1", "docker-archive:%s/d.tar:harbor:v1", "dir:%s/folder", "static:%s/www:team/harbor:v1"} {
+		for range 2 { // the second finds what the first left
+			code, _, stderr := wasi(mounts, "copy", "oci:/in/harbor:latest", strings.Replace(to, "%s", "/out", 1))
+			require.Zero(t, code, "%s: %s", to, stderr)
+		}
+		output(t, dir, artifact(t, "stevedore"), "copy", "oci:harbor:latest", strings.Replace(to, "%s", ours, 1))
+	}
+	require.Equal(t, treeOf(t, ours), treeOf(t, theirs))
+}
+
+// treeOf are the files below a folder by name.
+func treeOf(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	require.NoError(t, filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		rel, _ := filepath.Rel(dir, path)
+		out[rel] = digest.FromBytes(b).String()
+		return err
+	}))
+	return out
 }

@@ -79,6 +79,7 @@ func parityCases(t *testing.T, reg string) []parityCase {
 		{"cat through links", "cat", in("oci:harbor:amd64", "path", "/opt/app/links/escape"), true},
 		{"cat a rewritten hard link", "cat", in("oci:harbor:amd64", "path", "etc/banner.hard"), true},
 		{"cat a large file", "cat", in("oci-archive:harbor.oci.tar:amd64", "path", "/bin/sh"), true},
+		{"copy to an oci archive", "copy", map[string]any{"source": "oci:harbor:latest", "destinations": []string{"oci-archive:-:v1"}}, true},
 		{"error: no such tag", "inspect", in("oci:harbor:nope"), false},
 		{"error: no such platform", "inspect", in("oci:harbor:latest", "platform", "linux/s390x"), false},
 		{"error: no such folder", "files", in("oci:nowhere:latest"), false},

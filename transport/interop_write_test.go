@@ -118,9 +118,9 @@ func TestOthersReadWhatWeWrite(t *testing.T) {
 	})
 }
 
-// TestBuildahLoads has buildah, which loads as podman does, take an image in every form. The bundled image will not do: the storage
+// TestContainersLoad has buildah and podman take an image in every form. The bundled image will not do: the storage
 // driver for tests takes no layer that has a name twice.
-func TestBuildahLoads(t *testing.T) {
+func TestContainersLoad(t *testing.T) {
 	m, dir := writerOf(t), t.TempDir()
 	storage := []string{"--storage-driver=vfs", "--root=" + dir + "/root", "--runroot=" + dir + "/run"}
 	buildah := func(args ...string) string {
@@ -137,6 +137,10 @@ func TestBuildahLoads(t *testing.T) {
 		require.Equal(t, want, buildah("pull", "-q", to), "%s: the image ID is the digest of the config", to)
 	}
 	require.Contains(t, buildah("images", "--format", "{{.Name}}:{{.Tag}}"), "docker.io/library/alpine:one")
+
+	podman := append([]string{"--storage-driver=vfs", "--root=" + dir + "/podman", "--runroot=" + dir + "/podrun"}, "load", "-q", "-i")
+	require.Contains(t, run(t, dir, "podman", append(podman, "d.tar")...), "docker.io/library/alpine:one")
+	require.Contains(t, run(t, dir, "podman", append(podman, "a.tar")...), "one")
 }
 
 // TestWritingIntoOthersLayouts adds to layouts that other tools made, and has them read what was theirs and what is ours.
