@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"io"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -103,7 +104,7 @@ func (r *Reader) Xattrs() map[string]string {
 		}
 	}
 	for k, v := range r.head.PAXRecords { // bsdtar writes both, the second one in base 64
-		name, ok := strings.CutPrefix(k, libarchive)
+		name, ok := libarchiveName(k)
 		if _, known := all[name]; !ok || known {
 			continue
 		}
@@ -211,10 +212,20 @@ func xattrs(h *tar.Header) []string {
 	for k := range h.PAXRecords {
 		if name, ok := strings.CutPrefix(k, schily); ok {
 			names = append(names, name)
-		} else if name, ok := strings.CutPrefix(k, libarchive); ok && !slices.Contains(names, name) {
+		} else if name, ok := libarchiveName(k); ok {
 			names = append(names, name)
 		}
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
+}
+
+// libarchiveName is the name of an extended attribute as bsdtar writes it: what is no printable ASCII, % and = are escaped
+// (libarchive, archive_write_set_format_pax.c, url_encode).
+func libarchiveName(key string) (string, bool) {
+	name, ok := strings.CutPrefix(key, libarchive)
+	if plain, err := url.PathUnescape(name); err == nil {
+		name = plain
+	}
+	return name, ok
 }

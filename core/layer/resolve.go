@@ -43,8 +43,13 @@ func (v *View) resolve(p string, r rule) ([]*node, error) {
 		}
 		k := top.child(first)
 		if k != nil && k.ino.Type == Symlink {
-			if links++; links > maxLinks {
+			links++
+			v.hops += len(stack) + strings.Count(k.ino.Link, "/") + 1
+			switch {
+			case links > maxLinks:
 				return nil, errs.New(errs.Input, p, "has too many levels of symbolic links, more than %d", maxLinks)
+			case v.hops > maxHops:
+				return nil, errs.New(errs.Input, p, "the image's symbolic links lead through more than %d folders in all", maxHops)
 			}
 			if r.follow != nil && !r.follow(strings.TrimPrefix(pathOf(stack)+"/"+first, "/")) {
 				return nil, errs.New(errs.NotFound, p, "the link is not followed")

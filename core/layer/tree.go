@@ -42,6 +42,15 @@ func newInode(e Entry, layer int32) *Inode {
 	return i
 }
 
+// size is in bytes, about, without the fixed part.
+func (i *Inode) size() int64 {
+	n := len(i.Link)
+	for _, x := range i.Xattrs() {
+		n += len(x)
+	}
+	return int64(n)
+}
+
 // implicit is a directory that has no entry of its own: 0755, owned by root, of time zero.
 func implicit(layer int32) *Inode { return &Inode{Type: Dir, Mode: 0o755, Layer: layer, Index: -1} }
 
@@ -114,6 +123,23 @@ func (n *node) add(k *node) {
 			}
 		}
 	}
+}
+
+// size is in bytes, about.
+func (n *node) size() int64 { return nodeSize + int64(len(n.name)) }
+
+// below is the size of all that is below n.
+func (n *node) below() int64 {
+	if n.kids == nil {
+		return 0
+	}
+	var sum int64
+	for _, k := range n.kids.list {
+		if k.ino != nil {
+			sum += k.size() + k.below()
+		}
+	}
+	return sum
 }
 
 // remove takes the name away, with all that is below it. The list is only swept once half of it is gone: whiteouts may

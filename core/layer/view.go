@@ -8,15 +8,28 @@ import (
 	"github.com/stevedore-oci/stevedore/core/errs"
 )
 
-// maxNames bounds how many paths one image may have, since a short entry can make a thousand missing directories.
-const maxNames = 10_000_000
+// Limits that keep a hostile image from filling memory or taking for ever.
+const (
+	// maxTree is how much a view may hold, in bytes: about five million files. A short entry can make a thousand missing
+	// directories, and headers of nothing but long names compress well.
+	maxTree = 1 << 30
+	// maxHops is how many components of symbolic links' texts may be walked in all, since one path can pass forty links of
+	// two thousand each. A file below a link costs two or three.
+	maxHops = 200_000_000
+
+	nodeSize   = 200 // bytes of a name with its inode, about
+	changeSize = 200 // bytes of a change, about
+)
 
 // View is the merged file system of a stack of layers. Layers are applied from the bottom up; within one, whiteouts act
 // on what is below it only, wherever they stand in the archive. It is not safe for concurrent use.
 type View struct {
 	root    *node
 	stack   []*node // of the last resolve
-	made    int     // names given so far
+	hops    int     // components of links walked so far
+	held    int64   // bytes of the names, about
+	waiting int64   // bytes of what waits for the end of the layer, about
+	limit   int64   // of both together
 	layers  int32
 	pending []change // of the layer being applied: everything but whiteouts
 	hides   []change // its whiteouts, with an inode for a plain one and none for an opaque one
@@ -43,22 +56,38 @@ type late struct {
 type Broken struct{ Path, Target string }
 
 // NewView returns an empty file system.
-func NewView() *View { return &View{root: &node{ino: implicit(-1), layer: -1}} }
+func NewView() *View { return &View{limit: maxTree, root: &node{ino: implicit(-1), layer: -1}} }
 
 // Add takes the next entry of the current layer. It fails with kind input for a path that symbolic links make endless or
-// too long.
+// too long, and for a tree that is too large.
 func (v *View) Add(e Entry) error {
 	lowest := v.layers == 0
+	hides := e.Type == Whiteout || e.Type == Opaque
 	switch {
-	case e.Type == Whiteout || e.Type == Opaque:
-		if !lowest { // there is nothing to hide below the lowest layer
-			v.hides = append(v.hides, hide(e))
-		}
-		return nil
+	case hides && lowest:
+		return nil // there is nothing to hide below the lowest layer
 	case lowest: // nothing to wait for
 		return v.put(change{e.Path, newInode(e, v.layers)})
 	}
-	v.pending = append(v.pending, change{e.Path, newInode(e, v.layers)})
+	c := hide(e)
+	if !hides {
+		c = change{e.Path, newInode(e, v.layers)}
+	}
+	if v.waiting += changeSize + int64(len(e.Path)); c.ino != nil {
+		v.waiting += c.ino.size()
+	}
+	if hides {
+		v.hides = append(v.hides, c)
+	} else {
+		v.pending = append(v.pending, c)
+	}
+	return v.checkSize(e.Path)
+}
+
+func (v *View) checkSize(p string) error {
+	if v.held+v.waiting > v.limit {
+		return errs.New(errs.Input, "/"+p, "the image has more or longer paths than fit into %d MiB", v.limit>>20)
+	}
 	return nil
 }
 
@@ -98,7 +127,7 @@ func (v *View) EndLayer(pace func() error) ([]Broken, error) {
 		}
 	}
 	slices.Reverse(broken)
-	v.pending, v.hides, v.links, v.fresh, v.back = nil, nil, nil, nil, nil
+	v.pending, v.hides, v.links, v.fresh, v.back, v.waiting = nil, nil, nil, nil, nil, 0
 	v.ended, v.now = v.now, Changes{}
 	v.layers++
 	return broken, nil
@@ -119,11 +148,13 @@ func (v *View) hide(c change) {
 	at := strings.TrimPrefix(pathOf(stack), "/")
 	if base == "" {
 		v.gone(at, n.kids)
-		n.kids = nil
+		v.empty(n)
 		return
 	}
 	if k := n.child(base); k != nil {
 		v.goneName(path.Join(at, base), k)
+		v.empty(k)
+		v.held -= k.size()
 		n.remove(base)
 	}
 }
@@ -142,7 +173,9 @@ func (v *View) replaces(p string) bool {
 // put sets one entry. A hard link whose target is not there is set as it is and noted.
 func (v *View) put(c change) error {
 	ino, bytes := c.ino, c.ino.Size
+	v.held += ino.size()
 	if ino.Type == Hardlink {
+		v.held += int64(len(c.path)) // Walk keeps the paths of inodes that have several
 		if target := v.target(c); target != nil {
 			target.names++
 			ino = target
@@ -150,6 +183,7 @@ func (v *View) put(c change) error {
 	}
 	k, err := v.set(c.path, ino, bytes)
 	if ino.Type == Hardlink && k != nil {
+		v.waiting += changeSize + int64(len(c.path))
 		v.links = append(v.links, late{c, k})
 	}
 	return err
@@ -213,21 +247,24 @@ func (v *View) set(p string, ino *Inode, bytes int64) (*node, error) {
 		k = v.name(parent, base, ino)
 	} else {
 		if ino.Type != Dir || k.ino.Type != Dir {
-			k.kids = nil
+			v.empty(k)
 		}
 		k.ino, k.layer = ino, v.layers
 	}
-	if v.made > maxNames {
-		return nil, errs.New(errs.Input, "/"+p, "the image has more than %d paths", maxNames)
-	}
-	return k, nil
+	return k, v.checkSize(p)
+}
+
+// empty takes away all that is below n.
+func (v *View) empty(n *node) {
+	v.held -= n.below()
+	n.kids = nil
 }
 
 // name adds a name that was not there.
 func (v *View) name(parent *node, name string, ino *Inode) *node {
 	k := &node{name: strings.Clone(name), ino: ino, layer: v.layers}
 	parent.add(k)
-	v.made++
+	v.held += k.size()
 	return k
 }
 
@@ -239,7 +276,8 @@ func (v *View) makeDirs(dir string) ([]*node, error) {
 			return v.name(parent, name, implicit(v.layers))
 		}
 		v.now.Hidden.add(k.ino.release())
-		k.ino, k.layer, k.kids = implicit(v.layers), v.layers, nil
+		v.empty(k)
+		k.ino, k.layer = implicit(v.layers), v.layers
 		return k
 	}})
 }
