@@ -92,7 +92,7 @@ func TestFaults(t *testing.T) {
 		for seed := range seeds {
 			t.Run(fmt.Sprint(seed), func(t *testing.T) {
 				t.Parallel()
-				err, faults := misbehave(t, source, seed)
+				faults, err := misbehave(t, source, seed)
 				mu.Lock()
 				defer mu.Unlock()
 				if kinds[errs.Of(err)]++; err == nil {
@@ -116,8 +116,8 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// misbehave copies with the faults of a seed, checks what came of it, and returns the error of the copy.
-func misbehave(t *testing.T, source *depot.Depot, seed uint64) (error, []*registrytest.Faults) {
+// misbehave copies with the faults of a seed, checks what came of it, and returns those faults and the error of the copy.
+func misbehave(t *testing.T, source *depot.Depot, seed uint64) ([]*registrytest.Faults, error) {
 	destination := depot.Memory()
 	var bad, good [2]*registry.Client
 	var faults []*registrytest.Faults
@@ -144,7 +144,7 @@ func misbehave(t *testing.T, source *depot.Depot, seed uint64) (error, []*regist
 		state = whole(t.Context(), good[1].Repository(parse(t, destinationName)))
 	}
 	require.NoError(t, state)
-	return err, faults
+	return faults, err
 }
 
 // fill puts an image into a depot.

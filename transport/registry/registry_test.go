@@ -121,6 +121,8 @@ func (c *fakeClock) WithTimeout(ctx context.Context, _ time.Duration) (context.C
 // rig is a client of one repository and what it did.
 type rig struct {
 	content.Source
+	client   *registry.Client
+	sink     content.Sink // of the same repository
 	clock    *fakeClock
 	mu       sync.Mutex
 	events   []event.Event
@@ -159,7 +161,8 @@ func newRig(t *testing.T, reference string, f fetchshim.Func, change func(*regis
 	}
 	parsed, err := ref.Parse(reference)
 	require.NoError(t, err)
-	r.Source = registry.New(o).Repository(parsed)
+	r.client = registry.New(o)
+	r.Source, r.sink = r.client.Repository(parsed), r.client.Sink(parsed)
 	return r
 }
 

@@ -23,8 +23,8 @@ type offer struct {
 // registry knows it (spec.md, "Mounting a blob from another repository": from may be left out), and plainly.
 func (u *upload) offers() []offer {
 	plain := offer{"", u.r.target}
-	if u.url != "" {
-		return []offer{plain} // asked before
+	if u.url != "" || u.anew {
+		return []offer{plain} // asked before, or to no use
 	}
 	var out []offer
 	mount := url.Values{"mount": {u.d.Digest.String()}}

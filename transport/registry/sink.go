@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"io"
 	"slices"
 	"strings"
 	"sync"
@@ -21,8 +22,9 @@ import (
 type sink struct {
 	*repository
 
-	mu   sync.Mutex
-	held []tagged
+	mu        sync.Mutex
+	held      []tagged
+	corrupted map[digest.Digest]bool // by CheckBlob
 }
 
 // tagged is a manifest that waits for Commit.
@@ -37,6 +39,9 @@ func (s *sink) PutBlob(ctx context.Context, b content.Blob) (content.How, error)
 	if err := oci.CheckDescriptor(d); err != nil {
 		return "", errs.Wrap(s.name, err)
 	}
+	if s.isCorrupted(d.Digest) {
+		return s.replace(ctx, b)
+	}
 	found, err := s.has(ctx, d)
 	if err != nil {
 		return "", err
@@ -48,6 +53,53 @@ func (s *sink) PutBlob(ctx context.Context, b content.Blob) (content.How, error)
 		}
 	}
 	s.c.known.add(s.target.Registry, s.ref.Repository, d.Digest)
+	return how, nil
+}
+
+// CheckBlob implements [content.Checker]: the blob is read from the registry.
+func (s *sink) CheckBlob(ctx context.Context, d v1.Descriptor) error {
+	r, err := s.Blob(d).Open(ctx)
+	if err == nil {
+		_, err = io.Copy(io.Discard, r)
+		_ = r.Close()
+	}
+	if errs.Of(err) == errs.Verification {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.corrupted == nil {
+			s.corrupted = map[digest.Digest]bool{}
+		}
+		s.corrupted[d.Digest] = true
+	}
+	return err
+}
+
+func (s *sink) isCorrupted(d digest.Digest) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.corrupted[d]
+}
+
+// replace pushes a blob in place of one that is corrupted. Registries keep what they have under a digest and throw away what
+// is pushed to it, so it is deleted first, where that is allowed.
+func (s *sink) replace(ctx context.Context, b content.Blob) (content.How, error) {
+	d := b.Descriptor()
+	if err := s.DeleteBlob(ctx, d.Digest); err != nil && errs.Of(err) != errs.NotFound {
+		return "", errs.New(errs.Of(err), s.blobName(d.Digest), "is corrupted, and cannot be replaced: %w", err).
+			Hinted("the registry has to allow that blobs are deleted")
+	}
+	u := newUpload(s.repository, b)
+	u.anew = true
+	how, err := u.put(ctx)
+	if err != nil {
+		return "", err
+	}
+	if err := s.CheckBlob(ctx, d); err != nil {
+		return "", errs.New(errs.Of(err), s.blobName(d.Digest), "is corrupted, and the registry keeps it: %w", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.corrupted, d.Digest)
 	return how, nil
 }
 

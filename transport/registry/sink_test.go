@@ -9,10 +9,13 @@ import (
 
 	"github.com/stevedore-oci/stevedore/core/content"
 	"github.com/stevedore-oci/stevedore/core/content/contenttest"
+	"github.com/stevedore-oci/stevedore/core/errs"
 	"github.com/stevedore-oci/stevedore/core/oci"
 	"github.com/stevedore-oci/stevedore/core/ref"
 	"github.com/stevedore-oci/stevedore/fetchshim"
+	"github.com/stevedore-oci/stevedore/transport/fsys/memfs"
 	"github.com/stevedore-oci/stevedore/transport/fsys/osfs"
+	"github.com/stevedore-oci/stevedore/transport/layout"
 	"github.com/stevedore-oci/stevedore/transport/registry"
 	"github.com/stevedore-oci/stevedore/transport/registry/depot"
 	"github.com/stevedore-oci/stevedore/transport/registry/serve"
@@ -75,6 +78,36 @@ func TestSink(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestRepair replaces a blob that is corrupted in the registry's storage.
+func TestRepair(t *testing.T) {
+	files := memfs.New()
+	d := depot.New(files, nil)
+	f := contenttest.NewImage()
+	fill(t, d, f)
+	b := f.Blobs[2]
+	path := layout.BlobPath(b.Descriptor.Digest)
+	require.NoError(t, files.Remove(t.Context(), path))
+	w, err := files.Append(t.Context(), path)
+	require.NoError(t, err)
+	_, err = w.Write(make([]byte, len(b.Bytes)))
+	require.NoError(t, err)
+
+	c := registry.New(registry.Options{Fetcher: serve.New(d.Serve())})
+	s := c.Sink(parse(t, sourceName))
+	how, err := s.PutBlob(t.Context(), b.Blob())
+	require.NoError(t, err)
+	require.Equal(t, content.Existed, how, "by its size it is right")
+	checker, ok := content.As[content.Checker](s)
+	require.True(t, ok)
+	require.NoError(t, checker.CheckBlob(t.Context(), f.Blobs[0].Descriptor))
+	require.Equal(t, errs.Verification, errs.Of(checker.CheckBlob(t.Context(), b.Descriptor)))
+	how, err = s.PutBlob(t.Context(), b.Blob())
+	require.NoError(t, err)
+	require.Equal(t, content.Stored, how)
+	require.NoError(t, whole(t.Context(), c.Repository(parse(t, sourceName))))
+	require.Equal(t, errs.NotFound, errs.Of(checker.CheckBlob(t.Context(), contenttest.NewContent("", []byte("x")).Descriptor)))
 }
 
 func mustParse(typed string) ref.Reference {

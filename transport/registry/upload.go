@@ -39,6 +39,7 @@ type upload struct {
 	chunk   int64 // bytes that one PUT, or one PATCH of several, may carry
 	cut     bool  // no PATCH carries more than a chunk
 	whole   bool  // no PATCH at all
+	anew    bool  // no mount: what the registry has is wrong
 	begun   int   // sessions
 	try     int   // of the next request
 
@@ -96,6 +97,9 @@ func (u *upload) put(ctx context.Context) (content.How, error) {
 		}
 		if err := u.r.pause(ctx, u.subject, l.Error(), backoff(u.begun)); err != nil {
 			return "", err
+		}
+		if u.anew {
+			continue
 		}
 		// The answer to the last PUT may be what was lost.
 		if found, err := u.r.has(ctx, u.d); err == nil && found {
