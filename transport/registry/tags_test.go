@@ -57,7 +57,6 @@ func TestTagsArePagedLazily(t *testing.T) {
 		"GET https://r.example/v2/a/tags/list?last=c", // by TLS, whatever the link says
 	}, r.sent())
 
-
 	got, err = tagsOf(t, newRig(t, "r.example/a", always(200, tagPage("b", "c"), link("?last=c")), nil), "a", 2)
 	require.NoError(t, err)
 	require.Equal(t, []string{"b", "c"}, got)
