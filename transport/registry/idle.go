@@ -33,10 +33,10 @@ func (f idle) Fetch(parent context.Context, req *fetchshim.Request) (*fetchshim.
 	w := &watch{clock: f.clock, every: f.limit, url: req.URL, parent: parent, cancel: cancel}
 	w.arm(max(f.limit, headPatience))
 	go w.run(ctx)
-	if req.Body != nil {
+	if body := req.Body; body != nil {
 		r := *req
-		r.Body = fetchshim.BodyFunc{Size: req.Body.Len(), From: func(ctx context.Context) (io.ReadCloser, error) {
-			rc, err := req.Body.Open(ctx)
+		r.Body = fetchshim.BodyFunc{Size: body.Len(), From: func(ctx context.Context) (io.ReadCloser, error) {
+			rc, err := body.Open(ctx)
 			return &sending{ReadCloser: rc, w: w, limit: f.limit}, err
 		}}
 		req = &r

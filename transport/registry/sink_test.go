@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -45,6 +46,7 @@ func TestSink(t *testing.T) {
 		"whole":    func(*registry.Options) {},
 		"streamed": func(o *registry.Options) { o.Chunk = 1 },
 		"chunks":   func(o *registry.Options) { o.Chunk = 10_000; o.Fetcher = held{o.Fetcher} },
+		"watched":  func(o *registry.Options) { o.Inactivity = time.Minute },
 	}
 	depots := map[string]func(t *testing.T) *depot.Depot{
 		"memory": func(*testing.T) *depot.Depot { return depot.Memory() },
