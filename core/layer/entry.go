@@ -63,6 +63,9 @@ const (
 // gnuDumpDir is a directory in an incremental archive of GNU tar; its content is a list of names.
 const gnuDumpDir = 'D'
 
+// oldFile is a regular file in archives older than POSIX.
+const oldFile = 0
+
 // clean roots a name of an archive.
 func clean(name string) string { return path.Clean("/" + name)[1:] }
 
@@ -73,7 +76,7 @@ func entryOf(h *tar.Header, index int) (e Entry, ok bool) {
 		Xattrs: xattrs(h),
 	}
 	switch h.Typeflag {
-	case tar.TypeReg, tar.TypeRegA, tar.TypeCont, tar.TypeGNUSparse: //nolint:staticcheck // old archives have TypeRegA
+	case tar.TypeReg, oldFile, tar.TypeCont, tar.TypeGNUSparse:
 		e.Type, e.Size = File, h.Size
 	case tar.TypeDir, gnuDumpDir:
 		e.Type = Dir

@@ -96,8 +96,7 @@ func IsLayer(mediaType string) bool {
 // IsForeign says whether a layer of that media type is not meant to be distributed with the image.
 func IsForeign(mediaType string) bool {
 	switch mediaType {
-	case v1.MediaTypeImageLayerNonDistributable, v1.MediaTypeImageLayerNonDistributableGzip, //nolint:staticcheck // deprecated, still found
-		v1.MediaTypeImageLayerNonDistributableZstd, DockerForeignLayer: //nolint:staticcheck // deprecated, still found
+	case foreignLayer, ForeignLayerGzip, foreignLayerZstd, DockerForeignLayer:
 		return true
 	}
 	return false

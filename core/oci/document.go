@@ -33,6 +33,11 @@ const (
 	DockerLayerGzip    = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 	DockerLayerZstd    = "application/vnd.docker.image.rootfs.diff.tar.zstd"
 	DockerForeignLayer = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"
+	// Layers that are not distributed with their image; image-spec deprecates them, and they are still found
+	// (https://github.com/opencontainers/image-spec/blob/v1.1.1/layer.md#non-distributable-layers).
+	foreignLayer     = "application/vnd.oci.image.layer.nondistributable.v1.tar"
+	ForeignLayerGzip = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip"
+	foreignLayerZstd = "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd"
 	// InToto is an attestation (https://github.com/in-toto/attestation/blob/v1.1.0/spec/v1/envelope.md).
 	InToto = "application/vnd.in-toto+json"
 )

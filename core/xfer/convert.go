@@ -35,7 +35,7 @@ func configIn(f Format) string {
 var layerTypes = [][2]string{
 	{v1.MediaTypeImageLayer, oci.DockerLayer},
 	{v1.MediaTypeImageLayerGzip, oci.DockerLayerGzip},
-	{v1.MediaTypeImageLayerNonDistributableGzip, oci.DockerForeignLayer}, //nolint:staticcheck // deprecated, still found
+	{oci.ForeignLayerGzip, oci.DockerForeignLayer},
 }
 
 // layerIn is the media type of a layer in format f. Kind unsupported where that has none.
