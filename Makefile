@@ -25,9 +25,10 @@ web: wasm ## The inspector page, a plain folder for any web server: web/dist
 	rm -rf web/dist.gz && cp -r web/dist web/dist.gz
 	find web/dist.gz -type f -regex '.*\.\(html\|js\|css\|svg\|json\|wasm\)' -exec gzip -9n {} +
 
-wasm: ## The modules: bin/stevedore.wasm, bin/stevedore-cli.wasm, bin/stevedore-js.wasm
+wasm: ## The modules: bin/stevedore.wasm, stevedore-read.wasm, stevedore-cli.wasm, stevedore-js.wasm
 	@tests/setup.sh build
 	GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared $(GOFLAGS_SMALL) -o bin/stevedore.wasm ./wasm/wasi
+	GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared $(GOFLAGS_SMALL) -o bin/stevedore-read.wasm ./wasm/wasi/read
 	GOOS=wasip1 GOARCH=wasm go build $(GOFLAGS_SMALL) -o bin/stevedore-cli.wasm ./wasm/wasi/cli
 	GOOS=js GOARCH=wasm go build $(GOFLAGS_SMALL) -o bin/stevedore-js.wasm ./wasm/browser
 	cp "$$(go env GOROOT)/lib/wasm/wasm_exec.js" bin/wasm_exec.js

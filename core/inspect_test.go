@@ -308,7 +308,7 @@ func TestTags(t *testing.T) {
 }
 
 func TestCallIsStrict(t *testing.T) {
-	v, err := core.Find("inspect")
+	v, err := core.Find(core.Verbs(), "inspect")
 	require.NoError(t, err)
 	for _, in := range []string{`{"reff":"x"}`, `{"ref":"x"} {}`, `[]`, `{"ref":1}`, `{`} {
 		_, err := v.Call(t.Context(), newShelf().env(nil), []byte(in), nil)
@@ -316,6 +316,6 @@ func TestCallIsStrict(t *testing.T) {
 	}
 	_, err = v.Call(t.Context(), newShelf().env(nil), bytes.Repeat([]byte(" "), 2<<20), nil)
 	require.Equal(t, errs.Input, errs.Of(err))
-	_, err = core.Find("run")
+	_, err = core.Find(core.Verbs(), "run")
 	require.Equal(t, errs.Input, errs.Of(err))
 }

@@ -107,9 +107,9 @@ func encode(v any) ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
-// Find returns the verb of that name.
-func Find(name string) (Verb, error) {
-	for _, v := range Verbs {
+// Find returns the verb of that name in a list, which is [Verbs] or [ReadVerbs].
+func Find(list []Verb, name string) (Verb, error) {
+	for _, v := range list {
 		if v.Name == name {
 			return v, nil
 		}

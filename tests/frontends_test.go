@@ -68,7 +68,7 @@ func library() frontEnd {
 				Source: mux.Open, Sink: mux.Create, File: mux.OpenFile, Clock: clock.System{},
 				Output: func(context.Context, string) (io.WriteCloser, error) { return &out, nil },
 			}
-			v, err := core.Find(c.Verb)
+			v, err := core.Find(core.Verbs(), c.Verb)
 			require.NoError(t, err)
 			var items [][]byte
 			doc, err := v.Call(t.Context(), env, encode(t, c.Request), func(b []byte) error {
@@ -132,7 +132,7 @@ func reactorWazero(t *testing.T) frontEnd {
 				return result{Kind: e.Kind}
 			}
 			require.NoError(t, err)
-			v, err := core.Find(c.Verb)
+			v, err := core.Find(core.Verbs(), c.Verb)
 			require.NoError(t, err)
 			return document(v, doc, items, out.String())
 		})

@@ -166,7 +166,7 @@ func collect(items [][]byte) string { return "[" + string(bytes.Join(items, []by
 // args turns a request into the arguments of the command line, by the tags that make its flags.
 func args(t *testing.T, c parityCase) []string {
 	t.Helper()
-	v, err := core.Find(c.Verb)
+	v, err := core.Find(core.Verbs(), c.Verb)
 	require.NoError(t, err)
 	out := []string{c.Verb}
 	for _, f := range cli.Fields(v.In) {

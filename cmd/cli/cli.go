@@ -83,7 +83,7 @@ func newRoot(sh *Shell, g *Global) *cobra.Command {
 		return errs.New(errs.Input, "", "%w", err).Hinted("%s --help lists the flags", cmd.CommandPath())
 	})
 	globals(root, sh, g)
-	for _, v := range core.Verbs {
+	for _, v := range core.Verbs() {
 		group(root, v).AddCommand(command(sh, g, v))
 	}
 	if sh.Commands != nil {

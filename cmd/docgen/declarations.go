@@ -13,7 +13,7 @@ func declarations() string {
 	var b strings.Builder
 	b.WriteString("// Generated from the Go request structs by `make gen`. Do not edit.\n\nimport type { Call, CallOptions, ListCall } from './index.js';\n")
 	seen := map[reflect.Type]bool{}
-	for _, v := range core.Verbs {
+	for _, v := range core.Verbs() {
 		for _, t := range append([]reflect.Type{v.In, v.Out, v.Item}, nested(v)...) {
 			if t != nil && t.Kind() == reflect.Struct && !seen[t] {
 				seen[t] = true
@@ -22,7 +22,7 @@ func declarations() string {
 		}
 	}
 	b.WriteString("\n/** The verbs, each by its name: manifest-get is manifestGet. */\nexport interface Verbs<Options = CallOptions> {\n")
-	for _, v := range core.Verbs {
+	for _, v := range core.Verbs() {
 		in := "request: " + v.In.Name()
 		if v.In.NumField() == 0 {
 			in = "request?: " + v.In.Name()

@@ -14,7 +14,7 @@ func reference() string {
 	var b strings.Builder
 	b.WriteString("# Verbs\n\nGenerated from the code by `make gen`. Every verb takes a JSON object and gives JSON: on the command line with `--json`,\n" +
 		"from the reactor and in JavaScript always. A field that may be missing is marked `?`; an unknown field is an error.\n")
-	for _, v := range core.Verbs {
+	for _, v := range core.Verbs() {
 		fmt.Fprintf(&b, "\n## %s\n\n%s.\n\n`stevedore %s`\n", v.Name, v.Summary, cli.Usage(v))
 		table(&b, "Request", v.In, true)
 		if v.Out != nil {

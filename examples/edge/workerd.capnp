@@ -16,7 +16,7 @@ const edge :Workerd.Worker = (
   globalOutbound = "outside",
   modules = [
     (name = "worker.js", esModule = embed "worker.js"),
-    (name = "stevedore.wasm", wasm = embed "../../bin/stevedore.wasm"),
+    (name = "stevedore.wasm", wasm = embed "../../bin/stevedore-read.wasm"),
     (name = "stevedore", esModule = embed "../../wasm/js/index.js"),
     (name = "call.js", esModule = embed "../../wasm/js/call.js"),
     (name = "errors.js", esModule = embed "../../wasm/js/errors.js"),

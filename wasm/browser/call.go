@@ -54,7 +54,7 @@ func (m *module) run(ctx context.Context, verb, request string, h host) (result 
 			err = errs.New(errs.Internal, verb, "panic: %v", p)
 		}
 	}()
-	v, err := core.Find(verb)
+	v, err := core.Find(core.Verbs(), verb)
 	if err != nil {
 		return nil, err
 	}

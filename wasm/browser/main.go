@@ -19,7 +19,7 @@ func main() {
 	// Memory of a wasm instance never shrinks, so it is kept from growing.
 	debug.SetGCPercent(50)
 	verbs := js.Global().Get("Array").New()
-	for _, v := range core.Verbs {
+	for _, v := range core.Verbs() {
 		verbs.Call("push", v.Name)
 	}
 	m := &module{}

@@ -49,7 +49,7 @@ func (c *call) do(verb string, request json.RawMessage) (result []byte, err erro
 			err = errs.New(errs.Internal, verb, "panic: %v", p)
 		}
 	}()
-	v, err := core.Find(verb)
+	v, err := core.Find(c.g.o.Verbs, verb)
 	if err != nil {
 		return nil, err
 	}
@@ -80,10 +80,14 @@ func (c *call) env() *core.Env {
 		o.Keychain = keychain{c}
 	}
 	mux := transport.New(o)
-	return &core.Env{
-		Source: mux.Open, Sink: mux.Create, Registry: mux.Registry, File: mux.OpenFile, Output: c.output, Event: c.event, Clock: clock, Yield: c.g.o.Yield,
+	env := &core.Env{
+		Source: mux.Open, Registry: mux.Registry, File: mux.OpenFile, Output: c.output, Event: c.event, Clock: clock, Yield: c.g.o.Yield,
 		Platform: c.host.platform,
 	}
+	if c.g.o.Writes != nil {
+		c.g.o.Writes(mux, env)
+	}
+	return env
 }
 
 // event tells the host. When the host is behind, progress is left out and the rest waits.

@@ -16,6 +16,7 @@ import (
 	"github.com/stevedore-oci/stevedore/core/oci"
 	"github.com/stevedore-oci/stevedore/fetchshim"
 	"github.com/stevedore-oci/stevedore/fetchshim/polled"
+	"github.com/stevedore-oci/stevedore/transport"
 	"github.com/stevedore-oci/stevedore/transport/fsys"
 	"github.com/stevedore-oci/stevedore/wasm/frame"
 )
@@ -32,6 +33,10 @@ const (
 
 // Options is what the module's main gives.
 type Options struct {
+	// Verbs are what the host may call.
+	Verbs []core.Verb
+	// Writes gives verbs what they need to write; nil for a module that only reads, and is smaller for it.
+	Writes func(*transport.Mux, *core.Env)
 	// Files is the file system of the runtime (WASI's preopened directories); nil for none.
 	Files fsys.Host
 	// Writable makes files in it; nil where nothing is written.
@@ -39,6 +44,9 @@ type Options struct {
 	// Yield lets other goroutines run; it is called at least once per 64 KiB of content.
 	Yield func()
 }
+
+// Writes lets verbs write images wherever a Mux does.
+func Writes(mux *transport.Mux, env *core.Env) { env.Sink = mux.Create }
 
 // Guest is one instance of the reactor. It is safe for concurrent use.
 type Guest struct {
@@ -64,7 +72,7 @@ func (h hostInfo) can(capability string) bool { return slices.Contains(h.capabil
 func New(o Options) *Guest {
 	g := &Guest{o: o, link: polled.NewLink(), calls: map[uint32]*call{}, host: hostInfo{upload: fetchshim.UploadBlob}}
 	hello := &frame.Header{Type: frame.Hello, ABI: frame.ABI, Version: core.Release}
-	for _, v := range core.Verbs {
+	for _, v := range o.Verbs {
 		hello.Verbs = append(hello.Verbs, v.Name)
 	}
 	g.link.Send(hello, nil)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/stevedore-oci/stevedore/core"
 	"github.com/stevedore-oci/stevedore/wasm/frame"
 	"github.com/stevedore-oci/stevedore/wasm/guest"
 )
@@ -23,7 +24,7 @@ type bench struct {
 // start makes a guest that has said hello and whose host can do everything.
 func start(t *testing.T) bench {
 	t.Helper()
-	b := bench{t, guest.New(guest.Options{Yield: runtime.Gosched})}
+	b := bench{t, guest.New(guest.Options{Verbs: core.Verbs(), Writes: guest.Writes, Yield: runtime.Gosched})}
 	h, _ := b.next()
 	require.Equal(t, frame.Hello, h.Type)
 	b.push(frame.Header{Type: frame.Hello, ABI: frame.ABI, Upload: "stream", Capabilities: []string{guest.CapFiles, guest.CapCredentials}})

@@ -274,6 +274,74 @@ export interface ExportOut {
   digest: string;
 }
 
+export interface ValidateIn {
+  /** image, index or artifact, all of whose content is read */
+  ref: string;
+}
+
+export interface ValidateItem {
+  digest: string;
+  kind: 'index' | 'manifest' | 'config' | 'layer' | 'blob';
+  /** bytes, by its descriptor */
+  size: number;
+  /** of a layer: the digest of its content without compression */
+  diffId?: string;
+  /** what is wrong with it */
+  error?: Wire;
+}
+
+export interface Wire {
+  kind: string;
+  message: string;
+  hint?: string;
+}
+
+export interface CatalogIn {
+  /** host[:port] of a registry */
+  registry: string;
+  /** stop after so many */
+  limit?: number;
+  /** start after this repository */
+  after?: string;
+}
+
+export interface ManifestGetIn {
+  /** manifest or index */
+  ref: string;
+  /** where its bytes go: a file, or - for standard output */
+  output?: string;
+}
+
+export interface ManifestOut {
+  digest: string;
+  /** bytes */
+  size: number;
+  mediaType: string;
+}
+
+export interface ManifestHeadIn {
+  /** manifest or index */
+  ref: string;
+}
+
+export interface BlobGetIn {
+  /** repository@digest */
+  ref: string;
+  /** where its bytes go: a file, or - for standard output */
+  output?: string;
+}
+
+export interface BlobOut {
+  digest: string;
+  /** bytes */
+  size: number;
+}
+
+export interface BlobHeadIn {
+  /** repository@digest */
+  ref: string;
+}
+
 export interface CopyIn {
   /** image, index or artifact to copy */
   source: string;
@@ -403,12 +471,6 @@ export interface Rename {
   replace: string;
 }
 
-export interface Wire {
-  kind: string;
-  message: string;
-  hint?: string;
-}
-
 export interface BundleIn {
   /** oci-archive:FILE, FILE or - for standard output; oci:FOLDER makes a layout instead */
   archive: string;
@@ -483,6 +545,22 @@ export interface DeleteOut {
   dryRun?: boolean;
 }
 
+export interface ManifestPutIn {
+  /** tag or digest that it gets */
+  ref: string;
+  /** the manifest; - is standard input */
+  file: string;
+  /** media type, where the manifest does not say it itself */
+  mediaType?: string;
+}
+
+export interface BlobPutIn {
+  /** repository, or repository@digest to have the digest checked */
+  ref: string;
+  /** the content, which is read twice: standard input is no such file */
+  file: string;
+}
+
 export interface ProbeIn {
   /** repository of the registry, with an image in it to try things on */
   ref: string;
@@ -515,84 +593,6 @@ export interface Abilities {
   rateWindow: number;
 }
 
-export interface CatalogIn {
-  /** host[:port] of a registry */
-  registry: string;
-  /** stop after so many */
-  limit?: number;
-  /** start after this repository */
-  after?: string;
-}
-
-export interface ValidateIn {
-  /** image, index or artifact, all of whose content is read */
-  ref: string;
-}
-
-export interface ValidateItem {
-  digest: string;
-  kind: 'index' | 'manifest' | 'config' | 'layer' | 'blob';
-  /** bytes, by its descriptor */
-  size: number;
-  /** of a layer: the digest of its content without compression */
-  diffId?: string;
-  /** what is wrong with it */
-  error?: Wire;
-}
-
-export interface ManifestGetIn {
-  /** manifest or index */
-  ref: string;
-  /** where its bytes go: a file, or - for standard output */
-  output?: string;
-}
-
-export interface ManifestOut {
-  digest: string;
-  /** bytes */
-  size: number;
-  mediaType: string;
-}
-
-export interface ManifestHeadIn {
-  /** manifest or index */
-  ref: string;
-}
-
-export interface ManifestPutIn {
-  /** tag or digest that it gets */
-  ref: string;
-  /** the manifest; - is standard input */
-  file: string;
-  /** media type, where the manifest does not say it itself */
-  mediaType?: string;
-}
-
-export interface BlobGetIn {
-  /** repository@digest */
-  ref: string;
-  /** where its bytes go: a file, or - for standard output */
-  output?: string;
-}
-
-export interface BlobOut {
-  digest: string;
-  /** bytes */
-  size: number;
-}
-
-export interface BlobHeadIn {
-  /** repository@digest */
-  ref: string;
-}
-
-export interface BlobPutIn {
-  /** repository, or repository@digest to have the digest checked */
-  ref: string;
-  /** the content, which is read twice: standard input is no such file */
-  file: string;
-}
-
 export interface VersionIn {
 }
 
@@ -618,6 +618,18 @@ export interface Verbs<Options = CallOptions> {
   cat(request: CatIn, options?: Options): Call<CatOut & { bytes?: Uint8Array }>;
   /** Write the file system of an image, a folder of it or a layer as a tar archive. */
   export(request: ExportIn, options?: Options): Call<ExportOut & { bytes?: Uint8Array }>;
+  /** Read all of an image and check every digest, size and diff ID. */
+  validate(request: ValidateIn, options?: Options): ListCall<ValidateItem>;
+  /** List the repositories of a registry. */
+  catalog(request: CatalogIn, options?: Options): ListCall<string>;
+  /** Write a manifest or index exactly as it is there. */
+  manifestGet(request: ManifestGetIn, options?: Options): Call<ManifestOut & { bytes?: Uint8Array }>;
+  /** Tell whether a manifest is there, and what it is. */
+  manifestHead(request: ManifestHeadIn, options?: Options): Call<ManifestOut>;
+  /** Write a blob. */
+  blobGet(request: BlobGetIn, options?: Options): Call<BlobOut & { bytes?: Uint8Array }>;
+  /** Tell whether a blob is there, and its size. */
+  blobHead(request: BlobHeadIn, options?: Options): Call<BlobOut>;
   /** Copy an image, an index or an artifact from anywhere to anywhere. */
   copy(request: CopyIn, options?: Options): Call<CopyOut>;
   /** Keep repositories in step: copy what changed, and say what was done. */
@@ -630,24 +642,12 @@ export interface Verbs<Options = CallOptions> {
   tag(request: TagIn, options?: Options): Call<TagOut>;
   /** Take a tag away, or delete a manifest. */
   delete(request: DeleteIn, options?: Options): Call<DeleteOut>;
-  /** Find out what a registry can do. */
-  probe(request: ProbeIn, options?: Options): Call<Abilities>;
-  /** List the repositories of a registry. */
-  catalog(request: CatalogIn, options?: Options): ListCall<string>;
-  /** Read all of an image and check every digest, size and diff ID. */
-  validate(request: ValidateIn, options?: Options): ListCall<ValidateItem>;
-  /** Write a manifest or index exactly as it is there. */
-  manifestGet(request: ManifestGetIn, options?: Options): Call<ManifestOut & { bytes?: Uint8Array }>;
-  /** Tell whether a manifest is there, and what it is. */
-  manifestHead(request: ManifestHeadIn, options?: Options): Call<ManifestOut>;
   /** Write a manifest or index from a file. */
   manifestPut(request: ManifestPutIn, options?: Options): Call<ManifestOut>;
-  /** Write a blob. */
-  blobGet(request: BlobGetIn, options?: Options): Call<BlobOut & { bytes?: Uint8Array }>;
-  /** Tell whether a blob is there, and its size. */
-  blobHead(request: BlobHeadIn, options?: Options): Call<BlobOut>;
   /** Upload a file as a blob. */
   blobPut(request: BlobPutIn, options?: Options): Call<BlobOut>;
+  /** Find out what a registry can do. */
+  probe(request: ProbeIn, options?: Options): Call<Abilities>;
   /** Tell which build this is and what it can do. */
   version(request?: VersionIn, options?: Options): Call<VersionOut>;
 }

@@ -7,13 +7,16 @@ package main
 import (
 	"runtime"
 
+	"github.com/stevedore-oci/stevedore/core"
 	"github.com/stevedore-oci/stevedore/transport/fsys/osfs"
 	"github.com/stevedore-oci/stevedore/wasm/guest"
 	"github.com/stevedore-oci/stevedore/wasm/wasi/reactor"
 )
 
 func init() {
-	reactor.Serve(guest.New(guest.Options{Files: osfs.Host{}, Writable: osfs.Host{}, Yield: runtime.Gosched}))
+	reactor.Serve(guest.New(guest.Options{
+		Verbs: core.Verbs(), Writes: guest.Writes, Files: osfs.Host{}, Writable: osfs.Host{}, Yield: runtime.Gosched,
+	}))
 }
 
 func main() {}
