@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/base64"
 	"io"
 	"strings"
 
@@ -14,11 +15,13 @@ import (
 
 // CatIn is the request of cat.
 type CatIn struct {
-	Ref      string `json:"ref" arg:"REF" help:"image reference"`
-	Path     string `json:"path" arg:"PATH" help:"file in the image; symbolic links are followed inside the image"`
-	Platform string `json:"platform,omitempty" help:"os/arch[/variant] to choose from an index"`
-	Layer    *int   `json:"layer,omitempty" help:"the file as this layer has it, counted from 0"`
-	Output   string `json:"output,omitempty" help:"write to this file; - is standard output"`
+	Ref  string `json:"ref" arg:"REF" help:"image reference"`
+	Path string `json:"path,omitempty" arg:"[PATH]" help:"file in the image; symbolic links are followed inside the image"`
+	// PathBase64 is the form of a path that JSON has no other for.
+	PathBase64 string `json:"pathBase64,omitempty" help:"in place of the path: its bytes in base 64, for one that is not UTF-8"`
+	Platform   string `json:"platform,omitempty" help:"os/arch[/variant] to choose from an index"`
+	Layer      *int   `json:"layer,omitempty" help:"the file as this layer has it, counted from 0"`
+	Output     string `json:"output,omitempty" help:"write to this file; - is standard output"`
 }
 
 // CatOut tells what was written.
@@ -33,8 +36,8 @@ type CatOut struct {
 // Cat writes the content of one file of an image to the output. Nothing is written before the file is found. Kinds:
 // not_found; input for a folder or a link loop; unsupported for a device or FIFO.
 func Cat(ctx context.Context, env *Env, in CatIn) (CatOut, error) {
-	if in.Path == "" || strings.ContainsRune(in.Path, 0) {
-		return CatOut{}, errs.New(errs.Input, in.Ref, "the path in the image is empty or has a NUL")
+	if err := in.decodePath(); err != nil {
+		return CatOut{}, err
 	}
 	fsys, err := env.filesystem(ctx, in.Ref, in.Platform)
 	if err != nil {
@@ -57,6 +60,21 @@ func Cat(ctx context.Context, env *Env, in CatIn) (CatOut, error) {
 	out := CatOut{Path: in.Path, Resolved: at, Layer: int(found.Layer)}
 	err = fsys.write(ctx, in, int(found.Index), &out)
 	return out, err
+}
+
+// decodePath puts the path where the code looks for it.
+func (in *CatIn) decodePath() error {
+	if in.PathBase64 != "" {
+		b, err := base64.StdEncoding.DecodeString(in.PathBase64)
+		if err != nil || in.Path != "" {
+			return errs.New(errs.Input, in.Ref, "the path in base 64 is malformed, or not the only path")
+		}
+		in.Path = string(b)
+	}
+	if in.Path == "" || strings.ContainsRune(in.Path, 0) {
+		return errs.New(errs.Input, in.Ref, "the path in the image is empty or has a NUL")
+	}
+	return nil
 }
 
 // find resolves the path in the merged view, or in one layer alone, and tells where it was found.

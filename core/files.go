@@ -33,6 +33,7 @@ type FileItem struct {
 	MTime      string   `json:"mtime" help:"RFC 3339, UTC"`
 	LinkTarget string   `json:"linkTarget,omitempty" help:"text of a symbolic link, target of a hard link"`
 	HardlinkOf string   `json:"hardlinkOf,omitempty" help:"first path of the same file"`
+	LinkBase64 string   `json:"linkBase64,omitempty" help:"the exact bytes of linkTarget or hardlinkOf where they are not UTF-8"`
 	Xattrs     []string `json:"xattrs" help:"names of extended attributes"`
 	DevMajor   *int64   `json:"devMajor,omitempty"`
 	DevMinor   *int64   `json:"devMinor,omitempty"`
@@ -81,7 +82,9 @@ func layerFiles(ctx context.Context, fsys *filesystem, i int, match func(string)
 func nameItem(n layer.Name) FileItem {
 	i := n.Inode
 	it := item(n.Path, i.Type, i.Mode, i.UID, i.GID, i.Size, i.MTime(), i.Xattrs(), n.Layer)
-	it.HardlinkOf = n.First
+	if n.First != "" {
+		it.HardlinkOf, it.LinkBase64 = exact(n.First)
+	}
 	major, minor := i.Device()
 	return it.special(i.Type, i.Link, major, minor)
 }
@@ -95,9 +98,9 @@ func entryItem(e layer.Entry, i int) FileItem {
 func (it FileItem) special(t layer.Type, link string, major, minor int64) FileItem {
 	switch t {
 	case layer.Symlink:
-		it.LinkTarget = link
+		it.LinkTarget, it.LinkBase64 = exact(link)
 	case layer.Hardlink:
-		it.LinkTarget = "/" + link
+		it.LinkTarget, it.LinkBase64 = exact("/" + link)
 	case layer.Char, layer.Block:
 		it.DevMajor, it.DevMinor = &major, &minor
 	}
@@ -106,15 +109,20 @@ func (it FileItem) special(t layer.Type, link string, major, minor int64) FileIt
 
 func item(path string, t layer.Type, mode uint16, uid, gid int, size int64, mtime time.Time, xattrs []string, from int) FileItem {
 	it := FileItem{
-		Path: path, Type: t.String(), Mode: fmt.Sprintf("%04o", mode), UID: uid, GID: gid, Size: size,
+		Type: t.String(), Mode: fmt.Sprintf("%04o", mode), UID: uid, GID: gid, Size: size,
 		MTime: mtime.UTC().Format(time.RFC3339Nano), Xattrs: xattrs, Layer: from,
 	}
 	if it.Xattrs == nil {
 		it.Xattrs = []string{}
 	}
-	if !utf8.ValidString(path) {
-		it.PathBase64 = base64.StdEncoding.EncodeToString([]byte(path))
-		it.Path = strings.ToValidUTF8(path, "\uFFFD")
-	}
+	it.Path, it.PathBase64 = exact(path)
 	return it
+}
+
+// exact is a name as JSON can show it, and in base 64 where that is not the name.
+func exact(name string) (shown, bytes string) {
+	if utf8.ValidString(name) {
+		return name, ""
+	}
+	return strings.ToValidUTF8(name, "\uFFFD"), base64.StdEncoding.EncodeToString([]byte(name))
 }

@@ -56,11 +56,17 @@ func (e *Env) layered(ctx context.Context, src content.Source, ident, typed stri
 	return img, checkLayers(img.manifest, typed)
 }
 
+// maxLayers is how many layers are read for a file system: a manifest has room for twenty thousand of one that expands a
+// thousandfold. Docker makes 127 at most.
+const maxLayers = 1024
+
 // checkLayers refuses what has no file system. The layers decide: an old registry may call a config anything, and an
 // artifact may hold a file system.
 func checkLayers(m v1.Manifest, typed string) error {
 	bad := slices.IndexFunc(m.Layers, func(l v1.Descriptor) bool { return !oci.IsLayer(l.MediaType) })
 	switch {
+	case len(m.Layers) > maxLayers:
+		return errs.New(errs.Input, typed, "has %d layers, more than %d", len(m.Layers), maxLayers)
 	case bad < 0 && (len(m.Layers) > 0 || oci.IsImageConfig(m.Config.MediaType)):
 		return nil
 	case !oci.IsImageConfig(m.Config.MediaType):

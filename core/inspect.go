@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"github.com/opencontainers/go-digest"
@@ -233,7 +234,7 @@ func (e *Env) imageInfo(ctx context.Context, src content.Source, img image, type
 		Layers: layerInfos(img.manifest, cfg), History: make([]HistoryItem, 0, len(cfg.History)),
 	}
 	for _, l := range img.manifest.Layers {
-		info.TotalSize += l.Size
+		info.TotalSize += min(l.Size, math.MaxInt64-info.TotalSize) // sizes are what somebody claims
 	}
 	for _, h := range cfg.History {
 		info.History = append(info.History, HistoryItem{stamp(h.Created), h.CreatedBy, h.Author, h.Comment, h.EmptyLayer})

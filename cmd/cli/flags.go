@@ -2,9 +2,12 @@ package cli
 
 import (
 	"cmp"
+	"encoding/base64"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -115,7 +118,8 @@ func request(cmd *cobra.Command, v core.Verb, args []string) (map[string]any, er
 			}
 			left = nil
 		case len(left) > 0:
-			req[f.Name], left = left[0], left[1:]
+			name, val := exact(fields, f.Name, left[0])
+			req[name], left = val, left[1:]
 		case !strings.HasPrefix(f.Arg, "["):
 			return nil, errs.New(errs.Input, v.Name, "%s is missing", f.Arg).Hinted("usage: stevedore %s", Usage(v))
 		}
@@ -124,6 +128,15 @@ func request(cmd *cobra.Command, v core.Verb, args []string) (map[string]any, er
 		return nil, errs.New(errs.Input, left[0], "is one argument too many").Hinted("usage: stevedore %s", Usage(v))
 	}
 	return req, nil
+}
+
+// exact puts a value that is not UTF-8, and so cannot be in JSON, into the field that takes it in base 64, where there is one.
+func exact(fields []Field, name, val string) (string, string) {
+	const suffix = "Base64"
+	if !utf8.ValidString(val) && slices.ContainsFunc(fields, func(f Field) bool { return f.Name == name+suffix }) {
+		return name + suffix, base64.StdEncoding.EncodeToString([]byte(val))
+	}
+	return name, val
 }
 
 func flagValue(cmd *cobra.Command, f Field) (any, error) {

@@ -140,7 +140,10 @@ func (r *Reader) fail(index int, err error) error {
 	}
 	switch {
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return errs.New(errs.Verification, r.subject, "ends in the middle of entry %d", index)
+		if r.next == 0 {
+			return errs.New(errs.Verification, r.subject, "is cut off before its first entry")
+		}
+		return errs.New(errs.Verification, r.subject, "is cut off in entry %d or right after it", r.next-1)
 	case errors.Is(err, tar.ErrHeader) && index == 0:
 		return errs.New(errs.Input, r.subject, "is not a tar archive, or entry 0 has a broken header")
 	case errors.Is(err, tar.ErrHeader):

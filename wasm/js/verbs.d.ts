@@ -170,6 +170,8 @@ export interface FileItem {
   linkTarget?: string;
   /** first path of the same file */
   hardlinkOf?: string;
+  /** the exact bytes of linkTarget or hardlinkOf where they are not UTF-8 */
+  linkBase64?: string;
   /** names of extended attributes */
   xattrs: string[];
   devMajor?: number;
@@ -230,7 +232,9 @@ export interface CatIn {
   /** image reference */
   ref: string;
   /** file in the image; symbolic links are followed inside the image */
-  path: string;
+  path?: string;
+  /** in place of the path: its bytes in base 64, for one that is not UTF-8 */
+  pathBase64?: string;
   /** os/arch[/variant] to choose from an index */
   platform?: string;
   /** the file as this layer has it, counted from 0 */
