@@ -102,9 +102,9 @@ func (p *part) Read(b []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
-	case s.turn != p || s.r == nil:
+	case s.turn != p || s.r == nil && p.left > 0:
 		return 0, fs.ErrClosed
-	case p.left == 0 && s.at < s.b.Descriptor().Size:
+	case s.r == nil || p.left == 0 && s.at < s.b.Descriptor().Size: // net/http reads once more after the end
 		return 0, io.EOF
 	}
 	n, err := s.r.Read(b[:min(int64(len(b)), max(p.left, 1), step)])
