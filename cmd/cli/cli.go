@@ -38,12 +38,14 @@ type Shell struct {
 	Stdout, Stderr io.Writer
 	// Terminal says whether standard output is one, and Color whether it takes colour (NO_COLOR is not set).
 	Terminal, Color bool
+	// Width is how many columns it has; 0 where it is no terminal.
+	Width int
 	// Env makes the environment of verbs from the options; the function it returns frees it.
 	Env func(ctx context.Context, g Global, events func(event.Event)) (*core.Env, func(), error)
 	// Create opens a file for output, which appears under its name when it is closed. Nil: there is no --output to files.
 	Create func(name string) (io.WriteCloser, error)
-	// Progress shows events on a terminal; nil for none. stop removes what it shows.
-	Progress func() (show func(event.Event), stop func())
+	// Progress begins to show how far a command is, called what; nil where standard error is no terminal.
+	Progress func(what string) Progress
 	// Commands adds subcommands that only this program has.
 	Commands func(g *Global) []*cobra.Command
 	// Registries says whether this program reaches registries, whose flags are left out otherwise.

@@ -56,6 +56,7 @@ func command(sh *Shell, g *Global, v core.Verb) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			r.title = plain(strings.Join(append([]string{strings.Replace(v.Name, "-", " ", 1)}, args...), " "))
 			return r.do(cmd.Context(), req)
 		},
 	}
@@ -86,14 +87,18 @@ type run struct {
 	to    string // of sync
 	bytes bool   // content went to standard output, where no document may follow it
 	items int
+
+	title    string // what progress is shown for
+	progress Progress
 }
 
 func (r *run) do(ctx context.Context, req map[string]any) error {
 	if err := check(r.g); err != nil {
 		return err
 	}
-	events, stop := r.events()
-	defer stop()
+	r.progress = r.newProgress()
+	defer r.progress.Stop()
+	events := r.events()
 	env, free, err := r.sh.Env(ctx, *r.g, events)
 	if err != nil {
 		return err
@@ -111,7 +116,7 @@ func (r *run) do(ctx context.Context, req map[string]any) error {
 	if err != nil {
 		return err
 	}
-	p := newPrinter(r.sh, r.long)
+	p := newPrinter(r.sh, r.stdout(), r.long)
 	out, err := r.v.Call(ctx, env, in, func(b []byte) error { return r.item(p, b) })
 	if err == nil || slices.Contains([]errs.Kind{errs.Partial, errs.Verification}, errs.Of(err)) && r.v.Item != nil { // a report of which some items failed is a whole one
 		err = errors.Join(err, r.result(p, out))
@@ -122,33 +127,39 @@ func (r *run) do(ctx context.Context, req map[string]any) error {
 	return err
 }
 
-func (r *run) events() (show func(event.Event), stop func()) {
-	switch {
-	case r.g.Events == "json":
-		var mu sync.Mutex
-		enc := json.NewEncoder(r.sh.Stderr)
-		return func(e event.Event) {
-			mu.Lock()
-			defer mu.Unlock()
-			_ = enc.Encode(e)
-		}, func() {}
-	case r.g.Quiet:
-		return func(event.Event) {}, func() {}
+// newProgress is what shows how far the command is: nothing where somebody may read a document, or nobody looks.
+func (r *run) newProgress() Progress {
+	if r.sh.Progress == nil || r.g.Quiet || r.g.JSON || r.g.JSONL || r.g.Events != "" {
+		return silent{}
 	}
-	progress, stop := func(event.Event) {}, func() {}
-	if r.sh.Progress != nil && !r.g.JSON && !r.g.JSONL {
-		progress, stop = r.sh.Progress()
+	return r.sh.Progress(r.title)
+}
+
+// stdout is standard output for lines.
+func (r *run) stdout() io.Writer {
+	if r.sh.Terminal && r.progress != (silent{}) {
+		return &above{p: r.progress, w: r.sh.Stdout}
 	}
+	return r.sh.Stdout
+}
+
+// events is what takes the events of the verb.
+func (r *run) events() func(event.Event) {
 	var mu sync.Mutex
+	enc := json.NewEncoder(r.sh.Stderr)
 	return func(e event.Event) {
 		mu.Lock()
 		defer mu.Unlock()
-		if e.Kind == event.Warning || e.Kind == event.Retry {
-			fmt.Fprintf(r.sh.Stderr, "%s: %s: %s\n", e.Kind, plain(e.Subject), plain(e.Message))
-			return
+		switch {
+		case r.g.Events == "json":
+			_ = enc.Encode(e)
+		case r.g.Quiet:
+		case e.Kind == event.Warning || e.Kind == event.Retry:
+			_, _ = r.progress.Above(r.sh.Stderr, fmt.Appendf(nil, "%s: %s: %s\n", e.Kind, plain(e.Subject), plain(e.Message)))
+		default:
+			r.progress.Show(e)
 		}
-		progress(e)
-	}, stop
+	}
 }
 
 // item prints one item of a list.
@@ -186,6 +197,9 @@ func (r *run) result(p *printer, out []byte) error {
 func (r *run) output(_ context.Context, name string) (io.WriteCloser, error) {
 	if name == "" || name == "-" {
 		r.bytes = true
+		if r.sh.Terminal {
+			r.progress.Stop() // bytes are no lines that could stand above it
+		}
 		return nopCloser{r.sh.Stdout}, nil
 	}
 	if r.sh.Create == nil {

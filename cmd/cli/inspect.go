@@ -1,34 +1,36 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/opencontainers/go-digest"
 
 	"github.com/stevedore-oci/stevedore/core"
 )
 
 // inspect shows what an image is: what it is called, what an index holds, and one image in full.
 func (p *printer) inspect(o core.InspectOut) error {
-	rows := [][2]string{
+	rows := []row{
 		{"Reference", plain(o.Reference)}, {"Digest", string(o.Digest)},
 		{"Type", plain(o.Kind + " (" + o.MediaType + ")")}, {"Artifact", plain(o.ArtifactType)},
 	}
 	if o.Subject != nil {
-		rows = append(rows, [2]string{"Refers to", string(o.Subject.Digest)})
+		rows = append(rows, row{"Refers to", string(o.Subject.Digest)})
 	}
 	if o.Image == nil {
-		rows = append(rows, [2]string{"Size", size(o.Size)})
+		rows = append(rows, row{"Size", size(o.Size)})
 	}
-	p.rows(rows)
-	p.pairs("Annotations", o.Annotations)
+	p.rows(append(rows, pairs("Annotations", o.Annotations)...))
 	p.manifests(o)
 	if len(o.Blobs) > 0 {
 		fmt.Fprintf(p.w, "\n%s\n", p.bold("Blobs"))
 		t := p.table()
 		for _, b := range o.Blobs {
-			fmt.Fprintf(t, "  %s\t%s\t%s\n", b.Digest, size(b.Size), plain(b.MediaType))
+			fmt.Fprintf(t, "  %s\t%s\t%s\n", pad(size(b.Size), 7), p.digest(b.Digest, 11+len(b.MediaType)), plain(b.MediaType))
 		}
 		t.Flush()
 	}
@@ -38,24 +40,46 @@ func (p *printer) inspect(o core.InspectOut) error {
 	return nil
 }
 
-func (p *printer) rows(rows [][2]string) {
-	t := p.table()
+// row is a name and what it is; a row without a name goes on with the one before.
+type row struct{ name, value string }
+
+// rows prints the rows that have a value, aligned. A digest for which the terminal is too narrow stands unaligned, so that
+// it can be copied in one piece.
+func (p *printer) rows(rows []row) {
+	rows = slices.DeleteFunc(rows, func(r row) bool { return r.value == "" })
+	wide := 0
 	for _, r := range rows {
-		if r[1] != "" {
-			fmt.Fprintf(t, "%s\t%s\n", r[0]+":", r[1])
-		}
+		wide = max(wide, len(r.name)+2)
 	}
-	t.Flush()
+	for _, r := range rows {
+		name := r.name
+		if name != "" {
+			name += ":"
+		}
+		at := wide
+		if strings.HasPrefix(r.value, "sha") && p.width > 0 && wide+len(r.value) > p.width {
+			at = len(name) + 1
+		}
+		fmt.Fprintf(p.w, "%-*s%s\n", at, name, r.value)
+	}
 }
 
-func (p *printer) pairs(title string, m map[string]string) {
-	if len(m) == 0 {
-		return
+// list is a row for each value, the first with the name.
+func list(name string, values []string) []row {
+	var out []row
+	for _, v := range values {
+		out = append(out, row{name, plain(v)})
+		name = ""
 	}
-	fmt.Fprintf(p.w, "%s:\n", title)
+	return out
+}
+
+func pairs(name string, m map[string]string) []row {
+	var out []string
 	for _, k := range slices.Sorted(maps.Keys(m)) {
-		fmt.Fprintf(p.w, "  %s=%s\n", plain(k), plain(m[k]))
+		out = append(out, k+"="+m[k])
 	}
+	return list(name, out)
 }
 
 func (p *printer) manifests(o core.InspectOut) {
@@ -63,58 +87,70 @@ func (p *printer) manifests(o core.InspectOut) {
 		return
 	}
 	fmt.Fprintf(p.w, "\n%s\n", p.bold("Manifests"))
-	t := p.table()
-	for _, m := range o.Manifests {
-		what := m.Platform
+	names := make([]string, len(o.Manifests))
+	wide := 0
+	for i, m := range o.Manifests {
 		switch {
 		case m.AttestationFor != "":
-			what = "attestation for " + short(string(m.AttestationFor))
+			names[i] = "attestation for " + short(m.AttestationFor)
 		case m.ArtifactType != "":
-			what = m.ArtifactType
-		case what == "":
-			what = m.MediaType
+			names[i] = plain(m.ArtifactType)
+		default:
+			names[i] = plain(cmp.Or(m.Platform, m.MediaType))
 		}
-		fmt.Fprintf(t, "  %s\t%s\t%s\n", plain(what), m.Digest, size(m.Size))
+		wide = max(wide, len(names[i]))
 	}
-	t.Flush()
+	for i, m := range o.Manifests {
+		fmt.Fprintf(p.w, "  %-*s  %s  %s\n", wide, names[i], pad(size(m.Size), 7), p.digest(m.Digest, wide+13))
+	}
 }
 
-func short(digest string) string {
-	algorithm, hex, _ := strings.Cut(digest, ":")
+// digest is a digest in full, or its beginning where a terminal has no room for it beside so many other columns.
+func (p *printer) digest(d digest.Digest, others int) string {
+	if p.width > 0 && others+len(d) > p.width {
+		return short(d)
+	}
+	return string(d)
+}
+
+func short(d digest.Digest) string {
+	algorithm, hex, _ := strings.Cut(string(d), ":")
 	return algorithm + ":" + hex[:min(12, len(hex))]
 }
 
 func (p *printer) image(i core.ImageInfo, ofIndex bool) {
-	title := "Image"
+	title, id := "Image", ""
 	if ofIndex {
-		title = "Image for " + i.Platform
+		title, id = "Image for "+i.Platform, string(i.Digest)
 	}
 	fmt.Fprintf(p.w, "\n%s\n", p.bold(plain(title)))
 	c := i.Config
-	p.rows([][2]string{
-		{"  Platform", plain(i.Platform)}, {"  Digest", string(i.Digest)}, {"  Created", when(i.Created)}, {"  Author", plain(i.Author)},
-		{"  Size", fmt.Sprintf("%s in %d layers", size(i.TotalSize), len(i.Layers))},
-		{"  User", plain(c.User)}, {"  Working dir", plain(c.WorkingDir)}, {"  Entrypoint", words(c.Entrypoint)}, {"  Command", words(c.Cmd)},
-		{"  Ports", words(c.ExposedPorts)}, {"  Volumes", words(c.Volumes)}, {"  Stop signal", plain(c.StopSignal)},
-	})
-	for _, e := range c.Env {
-		fmt.Fprintf(p.w, "  Env: %s\n", plain(e))
+	rows := []row{
+		{"Platform", plain(i.Platform)}, {"Digest", id}, {"Created", when(i.Created)}, {"Author", plain(i.Author)},
+		{"Size", size(i.TotalSize) + " in " + plural(len(i.Layers), "layer")},
+		{"User", plain(c.User)}, {"Folder", plain(c.WorkingDir)}, {"Entrypoint", words(c.Entrypoint)}, {"Command", words(c.Cmd)},
+		{"Ports", words(c.ExposedPorts)}, {"Volumes", words(c.Volumes)}, {"Stop signal", plain(c.StopSignal)},
 	}
-	for _, k := range slices.Sorted(maps.Keys(c.Labels)) {
-		fmt.Fprintf(p.w, "  Label: %s=%s\n", plain(k), plain(c.Labels[k]))
-	}
+	p.rows(append(append(rows, list("Environment", c.Env)...), pairs("Labels", c.Labels)...))
 	if len(i.Layers) == 0 {
 		return
 	}
 	fmt.Fprintf(p.w, "\n%s\n", p.bold("Layers"))
-	t := p.table()
 	for _, l := range i.Layers {
-		fmt.Fprintf(t, "  %d\t%s\t%s\t%s\n", l.Index, short(string(l.Digest)), pad(size(l.Size), 8), plain(cut(l.CreatedBy, 80)))
+		fmt.Fprintf(p.w, "  %2d  %s  %s  %s\n", l.Index, short(l.Digest), pad(size(l.Size), 7), p.dim(p.rest(l.CreatedBy, 36)))
 	}
-	t.Flush()
 }
 
 func pad(s string, n int) string { return strings.Repeat(" ", max(0, n-len(s))) + s }
+
+// rest is text for the last column, cut to what so many columns before it leave of the terminal.
+func (p *printer) rest(s string, before int) string {
+	room := 80
+	if p.width > 0 {
+		room = max(p.width-before, 20)
+	}
+	return plain(cut(s, room))
+}
 
 // cut shortens to n characters.
 func cut(s string, n int) string {

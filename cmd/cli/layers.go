@@ -22,7 +22,7 @@ func (p *printer) layers(it core.LayersItem) error {
 	if l.Hidden.Files > 0 {
 		what += fmt.Sprintf("  -%d %s", l.Hidden.Files, size(l.Hidden.Bytes))
 	}
-	_, err := fmt.Fprintf(p.w, "%s  %s  %s  %-32s  %s\n", p.bold(fmt.Sprintf("%3d", l.Index)), short(string(l.Digest)), pad(size(l.Size), 7), what,
-		p.dim(plain(cut(l.CreatedBy, 80))))
+	_, err := fmt.Fprintf(p.w, "%s  %s  %s  %-32s  %s\n", p.bold(fmt.Sprintf("%3d", l.Index)), short(l.Digest), pad(size(l.Size), 7), what,
+		p.dim(p.rest(l.CreatedBy, 68)))
 	return err
 }

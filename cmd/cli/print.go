@@ -3,6 +3,7 @@ package cli
 import (
 	"bufio"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -20,10 +21,11 @@ type printer struct {
 	sh    *Shell
 	long  bool
 	color bool
+	width int // columns of the terminal, 0 for no limit
 }
 
-func newPrinter(sh *Shell, long bool) *printer {
-	return &printer{w: bufio.NewWriterSize(sh.Stdout, 32<<10), sh: sh, long: long, color: sh.Terminal && sh.Color}
+func newPrinter(sh *Shell, w io.Writer, long bool) *printer {
+	return &printer{w: bufio.NewWriterSize(w, 32<<10), sh: sh, long: long, color: sh.Terminal && sh.Color, width: sh.Width}
 }
 
 // Flush writes what is buffered.

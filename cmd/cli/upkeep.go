@@ -15,7 +15,7 @@ func (p *printer) validated(it core.ValidateItem) error {
 	if it.Error != nil {
 		state = p.paint("31", "WRONG")
 	}
-	fmt.Fprintf(p.w, "%s %-8s %s  %s\n", state, it.Kind, it.Digest, size(it.Size))
+	fmt.Fprintf(p.w, "%s %-8s %s  %s\n", state, it.Kind, p.digest(it.Digest, 25), size(it.Size))
 	if it.Error != nil {
 		fmt.Fprintf(p.w, "      %s\n", plain(it.Error.Message))
 	}

@@ -39,6 +39,9 @@ func run() int {
 			return []*cobra.Command{serveCommand(g, out), webCommand(g, out), loginCommand(g, out), logoutCommand(g, out)}
 		},
 	}
+	if width, _, err := term.GetSize(int(os.Stdout.Fd())); err == nil {
+		sh.Width = width
+	}
 	if term.IsTerminal(int(os.Stderr.Fd())) {
 		sh.Progress = newProgress
 	}
