@@ -72,7 +72,7 @@ func newRoot(sh *Shell, g *Global) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "stevedore",
 		Short: "Everything you can do to a container image except run it",
-		Long: "Stevedore works on OCI images at rest: in a registry (docker://, or just a name), in a layout folder (oci:), in an\n" +
+		Long: "Stevedore works on OCI images at rest: in a registry (docker://, or just a name), in a layout folder (oci:), in an " +
 			"archive (oci-archive:, docker-archive:), in a folder (dir:). It needs no daemon and no root.",
 		Example:       "  stevedore inspect alpine:3.20\n  stevedore files docker-archive:saved.tar '/etc/**'\n  stevedore cat oci:./layout:latest /etc/os-release",
 		SilenceErrors: true, SilenceUsage: true,
@@ -84,6 +84,7 @@ func newRoot(sh *Shell, g *Global) *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return errs.New(errs.Input, "", "%w", err).Hinted("%s --help lists the flags", cmd.CommandPath())
 	})
+	root.SetHelpFunc(help)
 	globals(root, sh, g)
 	for _, v := range core.Verbs() {
 		group(root, v).AddCommand(command(sh, g, v))
@@ -122,7 +123,8 @@ func globals(root *cobra.Command, sh *Shell, g *Global) {
 	f := root.PersistentFlags()
 	f.BoolVar(&g.JSON, "json", false, "print the result as one JSON document")
 	f.BoolVar(&g.JSONL, "jsonl", false, "print a list as JSON, one item a line")
-	f.StringVar(&g.Events, "events", "", "json: print events to standard error, one a line")
+	f.StringVar(&g.Events, "events", "", "print events to standard error, one a line")
+	values(root, "events", "json")
 	f.BoolVarP(&g.Quiet, "quiet", "q", false, "no progress and no warnings")
 	f.IntVar(&g.Jobs, "jobs", 0, "blobs to read at once (default 4)")
 	if !sh.Registries {

@@ -49,8 +49,10 @@ var examples = map[string]string{
 // command makes the subcommand of a verb.
 func command(sh *Shell, g *Global, v core.Verb) *cobra.Command {
 	r := &run{sh: sh, g: g, v: v}
+	fields := Fields(v.In)
 	cmd := &cobra.Command{
-		Use: strings.TrimPrefix(Usage(v), parent(v)), Short: v.Summary, Example: examples[v.Name], DisableFlagsInUseLine: true,
+		Use: strings.TrimPrefix(Usage(v), parent(v)), Short: v.Summary, Long: about[v.Name], Example: examples[v.Name],
+		Annotations: arguments(fields), ValidArgsFunction: references(fields),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			req, err := request(cmd, v, args)
 			if err != nil {
@@ -60,7 +62,7 @@ func command(sh *Shell, g *Global, v core.Verb) *cobra.Command {
 			return r.do(cmd.Context(), req)
 		},
 	}
-	addFlags(cmd, Fields(v.In))
+	addFlags(cmd, fields)
 	switch v.Name {
 	case "files", "layers":
 		cmd.Flags().BoolVarP(&r.long, "long", "l", false, "type, mode, owner, size, time, layer and link of each path")
@@ -118,6 +120,7 @@ func (r *run) do(ctx context.Context, req map[string]any) error {
 	}
 	p := newPrinter(r.sh, r.stdout(), r.long)
 	out, err := r.v.Call(ctx, env, in, func(b []byte) error { return r.item(p, b) })
+	r.progress.Stop()
 	if err == nil || slices.Contains([]errs.Kind{errs.Partial, errs.Verification}, errs.Of(err)) && r.v.Item != nil { // a report of which some items failed is a whole one
 		err = errors.Join(err, r.result(p, out))
 	}

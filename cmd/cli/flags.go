@@ -88,6 +88,10 @@ func addFlags(cmd *cobra.Command, fields []Field) {
 		default:
 			cmd.Flags().StringP(f.Flag, short, "", f.Help)
 		}
+		if len(f.Enum) > 0 {
+			cmd.Flags().Lookup(f.Flag).Annotations = map[string][]string{valueKey: {strings.Join(f.Enum, "|")}}
+			values(cmd, f.Flag, f.Enum...)
+		}
 	}
 }
 

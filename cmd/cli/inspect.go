@@ -145,11 +145,14 @@ func pad(s string, n int) string { return strings.Repeat(" ", max(0, n-len(s))) 
 
 // rest is text for the last column, cut to what so many columns before it leave of the terminal.
 func (p *printer) rest(s string, before int) string {
-	room := 80
-	if p.width > 0 {
-		room = max(p.width-before, 20)
+	const least = 8 // columns; in fewer nothing is recognised
+	switch {
+	case p.width == 0:
+		return plain(cut(s, 80))
+	case p.width-before < least:
+		return ""
 	}
-	return plain(cut(s, room))
+	return plain(cut(s, p.width-before))
 }
 
 // cut shortens to n characters.

@@ -15,14 +15,14 @@ func (p *printer) layers(it core.LayersItem) error {
 		return p.file(*it.File)
 	}
 	l := it.Layer
-	what := fmt.Sprintf("+%d %s", l.Added.Files, size(l.Added.Bytes))
+	what := fmt.Sprintf("+%d (%s)", l.Added.Files, size(l.Added.Bytes))
 	if l.Changed.Files > 0 {
-		what += fmt.Sprintf("  ~%d %s", l.Changed.Files, size(l.Changed.Bytes))
+		what += fmt.Sprintf(" ~%d (%s)", l.Changed.Files, size(l.Changed.Bytes))
 	}
 	if l.Hidden.Files > 0 {
-		what += fmt.Sprintf("  -%d %s", l.Hidden.Files, size(l.Hidden.Bytes))
+		what += fmt.Sprintf(" -%d (%s)", l.Hidden.Files, size(l.Hidden.Bytes))
 	}
 	_, err := fmt.Fprintf(p.w, "%s  %s  %s  %-32s  %s\n", p.bold(fmt.Sprintf("%3d", l.Index)), short(l.Digest), pad(size(l.Size), 7), what,
-		p.dim(p.rest(l.CreatedBy, 68)))
+		p.dim(p.rest(l.CreatedBy, 70)))
 	return err
 }
