@@ -134,9 +134,9 @@ func (h helper) commands(cmd *cobra.Command) {
 		return
 	}
 	place := func(c *cobra.Command) int {
-		i := slices.IndexFunc(core.Verbs, func(v core.Verb) bool { return v.Name == c.Name() || strings.HasPrefix(v.Name, c.Name()+"-") })
+		i := slices.IndexFunc(core.Verbs(), func(v core.Verb) bool { return v.Name == c.Name() || strings.HasPrefix(v.Name, c.Name()+"-") })
 		if i < 0 {
-			return len(core.Verbs)
+			return len(core.Verbs())
 		}
 		return i
 	}
