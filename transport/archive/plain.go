@@ -54,6 +54,15 @@ func (l *layers) put(ctx context.Context, b content.Blob) (content.How, error) {
 	if _, ok := l.get(d.Digest); ok {
 		return content.Existed, ctx.Err()
 	}
+	if f, ok := content.As[fsys.Filer](b); ok {
+		is, err := isPlain(ctx, f)
+		if is {
+			err = l.keep(ctx, b, f)
+		}
+		if is || err != nil {
+			return content.Stored, fsys.Kinded(d.Digest.String(), err)
+		}
+	}
 	name := "layers/" + d.Digest.Algorithm().String() + "/" + d.Digest.Encoded()
 	how := content.Existed
 	p, err := l.find(ctx, name)
@@ -86,19 +95,49 @@ func (l *layers) opener(name string) func(ctx context.Context) (io.ReadCloser, e
 	}
 }
 
-// inflate decompresses a layer into the spool.
-func (l *layers) inflate(ctx context.Context, b content.Blob, name string) (plain, error) {
-	w, err := fsys.NewPending(ctx, l.spool, store.Temporary("layer-"+rand.Text()), name)
+// isPlain says whether a layer that lies in a file is not compressed.
+func isPlain(ctx context.Context, f fsys.Filer) (bool, error) {
+	file, err := f.File(ctx)
 	if err != nil {
-		return plain{}, err
+		return false, err
 	}
-	defer func() { _ = w.Close() }()
+	defer func() { _ = file.Close() }()
+	prefix := make([]byte, compress.PrefixLen)
+	n, err := file.ReadAt(prefix, 0)
+	if err == io.EOF {
+		err = nil
+	}
+	return compress.Detect(prefix[:n]) == compress.None, err
+}
+
+// keep is put for a layer that can be read where it lies.
+func (l *layers) keep(ctx context.Context, b content.Blob, f fsys.Filer) error {
 	p := l.decompressed(b)
-	if err := p.measure(ctx, w); err != nil {
+	if err := p.measure(ctx, io.Discard); err != nil {
+		return err
+	}
+	p.open = fileBlob{f, b.Descriptor()}.Open
+	l.set(b.Descriptor().Digest, p)
+	return nil
+}
+
+// inflate decompresses a layer into the spool. It is not synced, since whoever finds it hashes it.
+func (l *layers) inflate(ctx context.Context, b content.Blob, name string) (plain, error) {
+	p := l.decompressed(b)
+	temp := store.Temporary("layer-" + rand.Text())
+	w, err := l.spool.Append(ctx, temp)
+	if err != nil {
 		return p, err
 	}
+	err = errors.Join(p.measure(ctx, w), w.Close())
+	if err == nil {
+		err = l.spool.Rename(ctx, temp, name)
+	}
+	if err != nil {
+		return p, errors.Join(err, l.spool.Remove(context.WithoutCancel(ctx), temp))
+	}
 	p.open = l.opener(name)
-	return p, w.Commit(ctx)
+	return p, nil
 }
 
 // measured is a layer that is decompressed each time it is opened.

@@ -36,22 +36,55 @@ func (w *waiting) put(ctx context.Context, b content.Blob) (how content.How, err
 	if err := oci.CheckDescriptor(d); err != nil {
 		return "", err
 	}
-	if w.spool != nil {
-		if how, err = store.Put(ctx, w.spool, b); err != nil {
-			return "", err
-		}
+	if _, ok := w.get(d.Digest); ok {
+		return content.Existed, ctx.Err()
+	}
+	how = content.Stored
+	filer, isFile := content.As[fsys.Filer](b)
+	switch {
+	case w.spool == nil:
+	case isFile:
+		b, err = verified(ctx, b, filer)
+	default:
+		how, err = store.Put(ctx, w.spool, b)
 		b = spooledBlob{w.spool, d}
+	}
+	if err != nil {
+		return "", err
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if how == "" {
-		how = content.Stored
-		if _, ok := w.blobs[d.Digest]; ok {
-			how = content.Existed
-		}
-	}
 	w.blobs[d.Digest] = b
 	return how, ctx.Err()
+}
+
+// verified reads a blob that lies in a file. It is not copied to wait, since it can be read there again.
+func verified(ctx context.Context, b content.Blob, f fsys.Filer) (content.Blob, error) {
+	r, err := b.Open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = r.Close() }()
+	if _, err := io.Copy(io.Discard, r); err != nil {
+		return nil, err
+	}
+	return fileBlob{f, b.Descriptor()}, nil
+}
+
+// fileBlob is a blob that was verified where it lies.
+type fileBlob struct {
+	f fsys.Filer
+	d v1.Descriptor
+}
+
+func (b fileBlob) Descriptor() v1.Descriptor { return b.d }
+
+func (b fileBlob) Open(ctx context.Context) (io.ReadCloser, error) {
+	f, err := b.f.File(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return fsys.NewReader(ctx, f, 0), nil
 }
 
 func (w *waiting) all() []content.Blob {

@@ -395,3 +395,40 @@ func TestPipeBreaks(t *testing.T) {
 	require.True(t, out.aborted)
 	require.False(t, out.closed)
 }
+
+// TestFilesAreReadWhereTheyLie: what is in a file already is verified and written, and does not wait in a second one.
+func TestFilesAreReadWhereTheyLie(t *testing.T) {
+	f := contenttest.NewImage()
+	open := func(c contenttest.Content) content.Blob {
+		m := memfs.From(map[string][]byte{"x": c.Bytes})
+		return fsys.Blob{D: c.Descriptor, Find: func(ctx context.Context, _ v1.Descriptor) (fsys.File, error) { return m.Open(ctx, "x") }}
+	}
+	bad := f.Blobs[2]
+	bad.Bytes = bytes.Clone(bad.Bytes)
+	bad.Bytes[7] ^= 1
+	for name, create := range map[string]func(*archive.Target) content.Sink{
+		"oci":    func(t *archive.Target) content.Sink { return archive.CreateOCI(t, "x") },
+		"docker": func(t *archive.Target) content.Sink { return archive.CreateDocker(t, "x", nil) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			scratch, out := memfs.New(), &pipe{}
+			s := create(archive.ToStream(scratch, func(context.Context) (io.WriteCloser, error) { return out, nil }))
+			_, err := s.PutBlob(t.Context(), open(bad))
+			require.Equal(t, errs.Verification, errs.Of(err), "%v", err)
+			for range 2 {
+				for _, c := range f.Blobs {
+					_, err := s.PutBlob(t.Context(), open(c))
+					require.NoError(t, err)
+				}
+			}
+			left, err := scratch.List(t.Context(), ".")
+			require.NoError(t, err)
+			require.Empty(t, left)
+			require.NoError(t, s.PutManifest(t.Context(), "", f.Root))
+			require.NoError(t, s.Commit(t.Context()))
+			require.NoError(t, s.Close())
+			_, files := entries(t, out.Bytes())
+			require.GreaterOrEqual(t, len(files), 4)
+		})
+	}
+}
