@@ -51,7 +51,7 @@ func (t *Target) pack(ctx context.Context, entries map[string]entry, first ...st
 	if err := errors.Join(w.Close(), buffered.Flush()); err != nil {
 		return err
 	}
-	return out.Commit(ctx)
+	return out.Publish(ctx)
 }
 
 const bufferSize = 256 << 10 // bytes

@@ -20,10 +20,10 @@ type Target struct {
 	close func(done bool) error
 }
 
-// output is an archive that is seen when it is committed.
+// output is an archive that is seen when it is published.
 type output interface {
 	io.Writer
-	Commit(ctx context.Context) error
+	Publish(ctx context.Context) error
 	io.Closer
 }
 
@@ -86,7 +86,7 @@ type stream struct {
 
 func (s *stream) Write(p []byte) (int, error) { return s.w.Write(p) }
 
-func (s *stream) Commit(context.Context) error { return s.Close() }
+func (s *stream) Publish(context.Context) error { return s.Close() }
 
 // aborter is an output that can be told that what it has is not whole.
 type aborter interface{ Abort(error) }

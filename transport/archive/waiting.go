@@ -26,7 +26,7 @@ type waiting struct {
 func newWaiting(dir fsys.WritableDir) *waiting {
 	w := &waiting{blobs: map[digest.Digest]content.Blob{}}
 	if dir != nil {
-		w.spool = store.New(dir)
+		w.spool = store.NewWith(dir, store.Options{Unsynced: true})
 	}
 	return w
 }

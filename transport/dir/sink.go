@@ -46,7 +46,7 @@ func Create(ctx context.Context, dir fsys.WritableDir, subject string) (*Sink, e
 	if err != nil {
 		return nil, errors.Join(fsys.Kinded(subject, err), dir.Close())
 	}
-	s := &Sink{dir: dir, subject: subject, unlock: unlock, blobs: store.Named(dir, file)}
+	s := &Sink{dir: dir, subject: subject, unlock: unlock, blobs: store.NewWith(dir, store.Options{Name: file, Unsynced: true})}
 	if err := s.claim(ctx); err != nil {
 		return nil, errors.Join(fsys.Kinded(subject, err), s.Close())
 	}
@@ -122,9 +122,6 @@ func (s *Sink) commit(ctx context.Context) error {
 		if err := store.Replace(ctx, s.dir, name, p.Document.Raw); err != nil {
 			return err
 		}
-	}
-	if err := s.blobs.Sync(ctx); err != nil {
-		return err
 	}
 	if err := s.removeOthers(ctx, keep, isSignature); err != nil { // of another manifest than the new one
 		return err

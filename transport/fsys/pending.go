@@ -24,16 +24,25 @@ func NewPending(ctx context.Context, dir WritableDir, temp, name string) (*Pendi
 
 // Commit gives the file its name and returns when that and its content are on stable storage, where the platform can.
 func (p *Pending) Commit(ctx context.Context) error {
+	if err := p.publish(ctx, p.Sync()); err != nil {
+		return err
+	}
+	return p.dir.Sync(ctx, path.Dir(p.name))
+}
+
+// Publish gives the file its name and leaves it to the system when it reaches the disk.
+func (p *Pending) Publish(ctx context.Context) error { return p.publish(ctx, nil) }
+
+func (p *Pending) publish(ctx context.Context, err error) error {
 	w := p.Writer
 	p.Writer = nil
-	err := errors.Join(w.Sync(), w.Close())
-	if err == nil {
+	if err = errors.Join(err, w.Close()); err == nil {
 		err = p.dir.Rename(ctx, p.temp, p.name)
 	}
 	if err != nil {
 		return errors.Join(err, p.remove(ctx))
 	}
-	return p.dir.Sync(ctx, path.Dir(p.name))
+	return nil
 }
 
 // Close removes what was not committed.

@@ -47,7 +47,7 @@ func Create(dir fsys.WritableDir, name, subject string, c clock.Clock) (*Sink, e
 	}
 	return &Sink{
 		dir: dir, subject: subject, name: name, clock: c,
-		blobs: store.Named(dir, func(d digest.Digest) string { return blobPath(name, d) }),
+		blobs: store.NewWith(dir, store.Options{Unsynced: true, Name: func(d digest.Digest) string { return blobPath(name, d) }}),
 	}, nil
 }
 
@@ -132,9 +132,6 @@ func (s *Sink) commit(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, unlock()) }()
-	if err := s.blobs.Sync(ctx); err != nil {
-		return err
-	}
 	puts := s.listing.All()
 	for _, p := range puts { // the digests of all before any tag
 		if err := store.Replace(ctx, s.dir, s.manifest(p.Descriptor.Digest.String()), p.Document.Raw); err != nil {

@@ -32,8 +32,9 @@ const PartialDir = "partial"
 // Store is a [content.Store] on a directory. It is safe for concurrent use; a second writer of one blob waits for the
 // first. Several processes may use a directory where that is a [fsys.Locker].
 type Store struct {
-	dir  fsys.WritableDir
-	name func(digest.Digest) string // of a whole blob
+	dir    fsys.WritableDir
+	name   func(digest.Digest) string // of a whole blob
+	synced bool
 
 	mu        sync.Mutex
 	busy      map[digest.Digest]chan struct{} // closed when the writer of that blob is done
@@ -41,16 +42,26 @@ type Store struct {
 	changed   map[string]bool                 // directories that got a blob
 }
 
-// New makes a store of a directory, which it does not close. It does no I/O.
-func New(dir fsys.WritableDir) *Store {
-	return Named(dir, func(d digest.Digest) string { return path(blobDir, d) })
+// Options say how a store keeps its blobs. The zero value is that of New.
+type Options struct {
+	// Name is where in the directory a whole blob is, none the same as another's and none below partial/. Nil:
+	// blobs/<algorithm>/<hex>. The blobs of a store with names of its own cannot be listed.
+	Name func(digest.Digest) string
+	// Unsynced leaves it to the system when content reaches the disk. A power failure can then cut off blobs that have their
+	// name already. They have another size than their descriptor says, so that Put replaces them.
+	Unsynced bool
 }
 
-// Named is New for a directory in which whole blobs have other names than blobs/<algorithm>/<hex>, unlike each other and none
-// of them below partial/. Its blobs cannot be listed.
-func Named(dir fsys.WritableDir, name func(digest.Digest) string) *Store {
+// New makes a store of a directory, which it does not close. It does no I/O.
+func New(dir fsys.WritableDir) *Store { return NewWith(dir, Options{}) }
+
+// NewWith is New with options.
+func NewWith(dir fsys.WritableDir, o Options) *Store {
+	if o.Name == nil {
+		o.Name = func(d digest.Digest) string { return path(blobDir, d) }
+	}
 	return &Store{
-		dir: dir, name: name,
+		dir: dir, name: o.Name, synced: !o.Unsynced,
 		busy: map[digest.Digest]chan struct{}{}, corrupted: map[digest.Digest]bool{}, changed: map[string]bool{},
 	}
 }
@@ -142,8 +153,12 @@ func (s *Store) list(ctx context.Context, name string) ([]fsys.Entry, error) {
 	return entries, fsys.Kinded(name, err)
 }
 
-// Sync returns when the names of the blobs that this Store has written are on stable storage, where the platform can.
+// Sync returns when the names of the blobs that this Store has written are on stable storage, where the platform can. An
+// unsynced Store does nothing.
 func (s *Store) Sync(ctx context.Context) error {
+	if !s.synced {
+		return nil
+	}
 	s.mu.Lock()
 	changed := s.changed
 	s.changed = map[string]bool{}

@@ -146,7 +146,11 @@ func (w *writer) Commit(ctx context.Context) error {
 func (w *writer) publish(ctx context.Context) error {
 	f := w.file
 	w.file = nil
-	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+	var err error
+	if w.s.synced {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
 		return err
 	}
 	whole, err := w.s.dir.Open(ctx, w.name)

@@ -26,11 +26,7 @@ func (d *Dir) Link(ctx context.Context, f fsys.File, name string) (bool, error) 
 	if !d.same(temp, from) { // f lost its name, or the root, to something else
 		return false, d.root.Remove(temp)
 	}
-	err := syncFile(from.File)
-	if err == nil {
-		err = d.Rename(ctx, temp, name)
-	}
-	if err != nil {
+	if err := d.Rename(ctx, temp, name); err != nil {
 		return false, errors.Join(err, d.Remove(ctx, temp))
 	}
 	return true, nil
