@@ -37,6 +37,8 @@ type Options struct {
 	HidesHeaders bool
 	// Inactivity is how long a registry may keep a request waiting without a byte; 0 where the Fetcher sees to that itself.
 	Inactivity time.Duration
+	// Ranges is how many parts of one large blob are read from a registry at once; see [registry.Options].
+	Ranges int
 	// CreateRepository makes a repository that a push finds missing. Nil: the push fails.
 	CreateRepository func(ctx context.Context, registry, repository string) error
 	// Clock is how the registry client waits. Nil: clock.System.
@@ -71,7 +73,7 @@ func New(o Options) *Mux {
 	if o.Fetcher != nil {
 		m.registry = registry.New(registry.Options{
 			Fetcher: o.Fetcher, Keychain: o.Keychain, Clock: o.Clock, Event: o.Event, Yield: o.Yield,
-			PlainHTTP: o.PlainHTTP, HidesHeaders: o.HidesHeaders, Inactivity: o.Inactivity, Create: o.CreateRepository,
+			PlainHTTP: o.PlainHTTP, HidesHeaders: o.HidesHeaders, Inactivity: o.Inactivity, Create: o.CreateRepository, Ranges: o.Ranges,
 		})
 	}
 	return m

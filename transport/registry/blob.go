@@ -61,11 +61,19 @@ func (b *blob) open(ctx context.Context, offset int64) (io.ReadCloser, error) {
 	if offset == b.d.Size && offset > 0 { // a range of nothing is unsatisfiable (RFC 9110 section 14.1.1)
 		return io.NopCloser(strings.NewReader("")), nil
 	}
-	t := &transfer{ctx: ctx, b: b, at: offset, budget: max(maxDiscard, min(b.d.Size, maxRepeat))}
+	if b.r.c.o.Ranges > 1 && b.d.Size-offset >= int64(b.r.c.o.Ranges)*rangeSize && !b.r.c.o.HidesHeaders {
+		return openRanges(ctx, b, offset)
+	}
+	t := b.transfer(ctx, offset, b.d.Size)
 	if t.err = t.fetch(); t.err != nil {
 		return nil, t.err
 	}
 	return t, nil
+}
+
+// transfer is for the bytes from at to end.
+func (b *blob) transfer(ctx context.Context, at, end int64) *transfer {
+	return &transfer{ctx: ctx, b: b, at: at, end: end, budget: max(maxDiscard, min(b.d.Size, maxRepeat))}
 }
 
 // span is what a response to a request for the bytes from an offset on brings.
@@ -78,17 +86,18 @@ type span struct {
 type otherRange struct{ error }
 
 // check takes a 206 of exactly the range that was asked for, or a 200 of the whole blob.
-func (b *blob) check(resp *fetchshim.Response, offset int64) (span, error) {
+func (b *blob) check(resp *fetchshim.Response, offset, end int64) (span, error) {
+	ranged := offset > 0 || end < b.d.Size
 	switch {
-	case offset > 0 && resp.Status == 206:
+	case ranged && resp.Status == 206:
 		header := resp.Header.Get("Content-Range")
 		got, size, err := distspec.ParseContentRange(header)
-		if err != nil || got.Start != offset || got.End != b.d.Size-1 || size >= 0 && size != b.d.Size {
+		if err != nil || got.Start != offset || got.End != end-1 || size >= 0 && size != b.d.Size {
 			return span{}, otherRange{errs.New(errs.Verification, b.subject(), "asked for bytes %d-%d/%d, the registry answers Content-Range %q",
-				offset, b.d.Size-1, b.d.Size, header)}
+				offset, end-1, b.d.Size, header)}
 		}
 		return span{0, true}, nil
-	case offset > 0 && resp.Status == 416:
+	case ranged && resp.Status == 416:
 		return span{}, otherRange{b.r.failed(resp, b.subject(), "blob")}
 	case resp.Status != 200:
 		return span{}, b.failed(b.r.failed(resp, b.subject(), "blob"))

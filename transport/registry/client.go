@@ -35,6 +35,9 @@ type Options struct {
 	// MaxWait is the longest that is waited because a registry asks for it (Retry-After); 0 means a minute. A longer one is
 	// an error of kind rate_limited.
 	MaxWait time.Duration
+	// Ranges is how many parts of one large blob are read at once, each of 4 MiB and held in memory until its turn comes; 0 or
+	// 1: a blob is one stream. It helps where a registry limits the speed of a connection.
+	Ranges int
 	// Chunk is how many bytes of a blob go into one request where a blob has to be cut; 0 means 16 MiB.
 	Chunk int64
 }

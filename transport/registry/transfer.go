@@ -20,7 +20,9 @@ type transfer struct {
 	body     io.ReadCloser // nil when it broke and could not be opened again
 	err      error         // why
 	at       int64         // bytes of the blob that were passed on, those before the first offset included
+	end      int64         // where it ends
 	sized    bool
+	whole    bool  // the registry answered with the whole blob
 	budget   int64 // bytes that may still be thrown away
 	failures int   // breaks in a row
 	reached  int64 // by the first of them
@@ -29,7 +31,7 @@ type transfer struct {
 // fetch opens the body from where the transfer has come to. Where the registry serves no ranges, or wrong ones, that is by
 // reading the blob from its start again.
 func (t *transfer) fetch() error {
-	err := t.request(t.at > 0)
+	err := t.request(t.at > 0 || t.end < t.b.d.Size)
 	if _, other := err.(otherRange); other {
 		err = t.request(false)
 	}
@@ -42,7 +44,10 @@ func (t *transfer) fetch() error {
 func (t *transfer) request(ranged bool) error {
 	b := t.b
 	req := b.r.request("GET", distspec.Blob, b.d.Digest.String())
-	if ranged {
+	switch {
+	case ranged && t.end < b.d.Size:
+		req.Header.Add("Range", fmt.Sprintf("bytes=%d-%d", t.at, t.end-1))
+	case ranged:
 		req.Header.Add("Range", fmt.Sprintf("bytes=%d-", t.at))
 	}
 	resp, err := b.r.send(t.ctx, b.r.target, req, b.subject())
@@ -50,7 +55,7 @@ func (t *transfer) request(ranged bool) error {
 		return err
 	}
 	body := steadyBody{&steady{r: resp.Body, yield: b.r.c.o.Yield}, resp.Body}
-	got, err := b.check(resp, t.at)
+	got, err := b.check(resp, t.at, t.end)
 	if err == nil {
 		err = t.skip(body, got.skip)
 	}
@@ -58,7 +63,7 @@ func (t *transfer) request(ranged bool) error {
 		_ = body.Close()
 		return err
 	}
-	t.body, t.sized = body, got.sized
+	t.body, t.sized, t.whole = body, got.sized, resp.Status == 200
 	return nil
 }
 
@@ -76,18 +81,23 @@ func (t *transfer) skip(body io.Reader, n int64) error {
 
 func (t *transfer) Read(p []byte) (int, error) {
 	for {
-		if t.body == nil {
+		switch {
+		case t.body == nil:
 			return 0, t.err
+		case t.end < t.b.d.Size: // what is a part may be answered with the whole
+			if p = p[:min(int64(len(p)), t.end-t.at)]; t.at == t.end {
+				return 0, io.EOF
+			}
 		}
 		n, err := t.body.Read(p)
 		t.at += int64(n)
-		if err == io.EOF && t.sized && t.at < t.b.d.Size {
+		if err == io.EOF && t.sized && t.at < t.end {
 			err = io.ErrUnexpectedEOF
 		}
 		if err == nil || err == io.EOF {
 			return n, err
 		}
-		if t.at >= t.b.d.Size { // all is there; the digest decides
+		if t.at >= t.end { // all is there; the digest decides
 			return n, io.EOF
 		}
 		if t.err = t.resume(err); t.err != nil || n > 0 {
