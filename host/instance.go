@@ -35,9 +35,13 @@ func (in *instance) check() error {
 	return nil
 }
 
-// send hands one frame to the guest.
+// send hands one frame to the guest. An answer that is too large for it, as the head of a response may be, becomes a fault.
 func (in *instance) send(h *frame.Header, payload []byte) error {
-	b, err := frame.Encode(h, payload)
+	b, err := frame.EncodeHost(h, payload)
+	if err != nil && h.ID != 0 {
+		fault := &frame.Header{Type: frame.Fault, ID: h.ID, Kind: "unsupported", Text: fmt.Sprintf("%s: %v", h.Type, err)}
+		b, err = frame.EncodeHost(fault, nil)
+	}
 	if err != nil {
 		return err
 	}

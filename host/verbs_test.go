@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -84,6 +85,23 @@ func TestRegistry(t *testing.T) {
 	_, e = ask(t, start(t, host.Options{}), "digest", `{"ref":"registry.example/team/app:latest"}`)
 	require.Equal(t, "denied", e.Kind)
 	require.Contains(t, e.Message, "this host sends no requests")
+}
+
+// TestLargeHead answers with a head that no frame can carry: that is a fault, and no end of the reactor.
+func TestLargeHead(t *testing.T) {
+	for _, header := range []fetchshim.Header{
+		{{Name: "X-Large", Value: strings.Repeat("x", 5<<20)}},
+		{{Name: "X-Larger", Value: strings.Repeat("\x01", 5<<20)}},
+		slices.Repeat(fetchshim.Header{{Name: "Link", Value: "<a>"}}, 200_000),
+	} {
+		h := start(t, host.Options{Fetcher: fetch(func(context.Context, *fetchshim.Request) (*fetchshim.Response, error) {
+			return &fetchshim.Response{Status: 404, Header: header, Body: io.NopCloser(strings.NewReader(""))}, nil
+		})})
+		_, err := ask(t, h, "digest", `{"ref":"registry.example/a:b"}`)
+		require.NotNil(t, err)
+		require.Equal(t, "unsupported", err.Kind, err.Message)
+		require.Contains(t, err.Message, "response: ")
+	}
 }
 
 func TestPlainHTTPIsForNamedRegistries(t *testing.T) {

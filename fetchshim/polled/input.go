@@ -50,6 +50,8 @@ func cause(kind string) error {
 		return fs.ErrNotExist
 	case "refused":
 		return fs.ErrPermission
+	case "unsupported":
+		return errors.ErrUnsupported
 	}
 	return errors.New(kind)
 }

@@ -157,6 +157,9 @@ func (m *module) send(f frame) error {
 	if err != nil {
 		return err
 	}
+	if p == 0 && f.ID != 0 && f.Type != "fault" {
+		return m.send(frame{header: header{Type: "fault", ID: f.ID, Kind: "unsupported", Text: f.Type + " is too large for a frame"}})
+	}
 	if p == 0 || !m.inst.Memory().Write(p, b) {
 		return fmt.Errorf("the module has no room for a frame of %d bytes", len(b))
 	}

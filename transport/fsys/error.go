@@ -8,7 +8,7 @@ import (
 )
 
 // Kinded gives a file system's error a kind and a subject: not_found, denied, input for what is not a regular file (or
-// not a directory) or a name that may not be used; an error that has a kind keeps it. A nil err stays nil.
+// not a directory) or a name that may not be used, unsupported; an error that has a kind keeps it. A nil err stays nil.
 func Kinded(subject string, err error) error {
 	var e *errs.Error
 	var pe *fs.PathError
@@ -26,6 +26,8 @@ func Kinded(subject string, err error) error {
 		return &errs.Error{Kind: errs.Denied, Subject: subject, Err: err}
 	case errors.Is(err, fs.ErrInvalid):
 		return &errs.Error{Kind: errs.Input, Subject: subject, Err: err}
+	case errors.Is(err, errors.ErrUnsupported):
+		return &errs.Error{Kind: errs.Unsupported, Subject: subject, Err: err}
 	}
 	return errs.Wrap(subject, err)
 }

@@ -142,19 +142,52 @@ func Encode(h *Header, payload []byte) ([]byte, error) {
 	return append(b, payload...), nil
 }
 
+// EncodeHost is Encode with the limits for frames of the host.
+func EncodeHost(h *Header, payload []byte) ([]byte, error) {
+	b, err := Encode(h, payload)
+	if err != nil {
+		return nil, err
+	}
+	return b, fits(b)
+}
+
 // DecodeHost is Decode with the limits for frames of the host.
 func DecodeHost(b []byte) (*Header, []byte, error) {
+	if err := fits(b); err != nil {
+		return nil, nil, err
+	}
+	return Decode(b)
+}
+
+// fits says whether a frame keeps to the limits of the host's.
+func fits(b []byte) error {
 	if len(b) < 4 {
-		return Decode(b)
+		return nil // and no frame at all
 	}
 	n := int64(binary.LittleEndian.Uint32(b))
 	if n > MaxHostHeader {
-		return nil, nil, fmt.Errorf("frame header of %d bytes is larger than the %d of a host", n, MaxHostHeader)
+		return fmt.Errorf("frame header of %d bytes is larger than the %d of a host", n, MaxHostHeader)
 	}
-	if bytes.Count(b[4:min(int64(len(b)), 4+n)], []byte(",")) >= MaxHostValues { // each value but the first follows one
-		return nil, nil, fmt.Errorf("frame header has more than %d values", MaxHostValues)
+	if head := b[4:min(int64(len(b)), 4+n)]; bytes.Count(head, []byte(",")) >= MaxHostValues && commas(head) >= MaxHostValues {
+		return fmt.Errorf("frame header has more than %d values", MaxHostValues)
 	}
-	return Decode(b)
+	return nil
+}
+
+// commas counts those of JSON that are not in strings: each value but the first follows one.
+func commas(head []byte) (n int) {
+	quoted := false
+	for i := 0; i < len(head); i++ {
+		switch c := head[i]; {
+		case c == '"':
+			quoted = !quoted
+		case c == '\\' && quoted:
+			i++
+		case c == ',' && !quoted:
+			n++
+		}
+	}
+	return n
 }
 
 // Decode splits a frame; the payload is part of b. It fails for what is no frame and never panics.

@@ -59,6 +59,12 @@ func TestHostLimits(t *testing.T) {
 	require.Error(t, err)
 	_, _, err = frame.Decode(list(frame.MaxHostValues))
 	require.NoError(t, err)
+	for _, text := range []string{strings.Repeat(",", frame.MaxHostValues), strings.Repeat(`"\",`, frame.MaxHostValues)} {
+		b, err := frame.Encode(&frame.Header{Type: frame.Fault, Text: text}, nil)
+		require.NoError(t, err)
+		_, _, err = frame.DecodeHost(b)
+		require.NoError(t, err, "one value")
+	}
 	b, err := frame.Encode(&frame.Header{Type: frame.Fault, Text: strings.Repeat("x", frame.MaxHostHeader)}, nil)
 	require.NoError(t, err)
 	_, _, err = frame.DecodeHost(b)

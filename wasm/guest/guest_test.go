@@ -134,6 +134,18 @@ func TestNumberTaken(t *testing.T) {
 	require.Equal(t, frame.Result, h.Type, "the number is free again")
 }
 
+// TestFileFaults maps what a host says about a file to the kind of the verb's error.
+func TestFileFaults(t *testing.T) {
+	for kind, want := range map[string]string{"not_found": "not_found", "refused": "denied", "unsupported": "unsupported", "internal": "internal", "what": "internal"} {
+		b := start(t)
+		b.call(1, "inspect", `{"ref":"oci-archive:x:y"}`)
+		open, _ := b.next()
+		b.push(frame.Header{Type: frame.Fault, ID: open.ID, Kind: kind, Text: "because"})
+		h, _ := b.next()
+		require.Equal(t, want, h.Kind, kind)
+	}
+}
+
 func TestCancel(t *testing.T) {
 	for _, request := range []string{`{"ref":"oci:x:y"}`, `{"ref":"registry.example/x:y"}`} {
 		b := start(t)
@@ -141,17 +153,20 @@ func TestCancel(t *testing.T) {
 		asked, _ := b.next()
 		b.push(frame.Header{Type: frame.Cancel, Call: 1})
 		open := map[uint32]bool{asked.ID: true} // a request has a timer besides
-		h, _ := b.next()
-		for ; h.Type != frame.Error; h, _ = b.next() {
-			if h.Type == frame.Close {
+		for ended := false; len(open) > 0 || !ended; {
+			switch h, _ := b.next(); h.Type {
+			case frame.Close:
+				require.True(t, open[h.ID])
 				delete(open, h.ID)
-			} else {
+			case frame.Error:
+				require.Equal(t, "cancelled", h.Kind)
+				require.EqualValues(t, 1, h.Call)
+				require.True(t, b.Idle())
+				ended = true
+			default:
 				open[h.ID] = true
 			}
 		}
-		require.Equal(t, "cancelled", h.Kind)
-		require.Empty(t, open, "everything that was asked for is closed")
-		require.True(t, b.Idle())
 	}
 }
 

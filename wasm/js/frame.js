@@ -4,6 +4,8 @@ export const ABI = 1
 export const MAX_PAYLOAD = 64 << 10
 export const MAX_HEADER = 16 << 20
 export const MAX_FRAME = 4 + MAX_HEADER + MAX_PAYLOAD
+/** What the guest takes is smaller, since its memory never shrinks. */
+export const MAX_HOST_HEADER = 4 << 20
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
@@ -16,7 +18,7 @@ const NONE = new Uint8Array(0)
  */
 export function encode(header, payload = NONE) {
   const head = encoder.encode(JSON.stringify(header))
-  if (head.length > MAX_HEADER || payload.length > MAX_PAYLOAD) {
+  if (head.length > MAX_HOST_HEADER || payload.length > MAX_PAYLOAD) {
     throw new RangeError(`${header.type} frame is too large: a header of ${head.length} bytes, a payload of ${payload.length}`)
   }
   const frame = new Uint8Array(4 + head.length + payload.length)

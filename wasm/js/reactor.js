@@ -91,7 +91,7 @@ export class Reactor {
     this.#looping = true
     try {
       while (this.#calls.size > 0) {
-        for (const [header, payload] of this.#inbox.splice(0)) this.#instance.push(header, payload)
+        for (const [header, payload] of this.#inbox.splice(0)) this.#give(header, payload)
         const state = this.#instance.step()
         if (state === FRAME) await this.#pullAll()
         else if (state === IDLE || state === DONE) await this.#answer(state)
@@ -105,6 +105,17 @@ export class Reactor {
       this.#die(err)
     }
     this.#looping = false
+  }
+
+  /** An answer that is too large for the guest, as the list of a directory may be, becomes a fault. */
+  #give(header, payload) {
+    try {
+      this.#instance.push(header, payload)
+    } catch (err) {
+      if (!(err instanceof RangeError) || !header.id) throw err
+      this.#close(header.id)
+      this.#instance.push({ type: 'fault', id: header.id, kind: 'unsupported', text: err.message })
+    }
   }
 
   /** Waits until something can be pushed, or until a call has ended. */

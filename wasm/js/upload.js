@@ -55,12 +55,16 @@ export class Streamed {
   }
 
   async open() {
+    const pass = this.#pass // fetch may let go of the stream of a pass before only when the next one is on its way
     const pull = controller => {
+      if (pass !== this.#pass) return
       this.#controller = controller
       this.#wanted = true
       this.#flush()
     }
-    const cancel = () => { this.#wanted = false }
+    const cancel = () => {
+      if (pass === this.#pass) this.#wanted = false
+    }
     return { body: new ReadableStream({ pull, cancel }, { highWaterMark: 0 }), duplex: 'half' }
   }
 

@@ -131,6 +131,17 @@ test('frames about what is not there are ignored', async () => {
   assert.deepEqual(fake.of('fault').map(h => [h.id, h.kind]), [[5, 'cancelled']])
 })
 
+test('an answer that is too large for the guest becomes a fault', async () => {
+  const { reactor: r, fake } = reactor((h, _p, g) => {
+    if (h.type === 'call') g.emit({ type: 'open', call: 1, id: 1, name: 'dir' })
+    if (h.type === 'opened') throw new RangeError('the reactor takes no opened frame')
+    if (h.type === 'fault') g.emit(answer(1, 1))
+  })
+  const dir = { list: async () => [], open: async () => undefined }
+  assert.equal(await r.call('one', {}, none, { inputs: { dir } }), '1')
+  assert.equal(fake.of('fault')[0].kind, 'unsupported')
+})
+
 test('an instance that is no reactor, or lies about its memory, is refused', () => {
   const memory = new WebAssembly.Memory({ initial: 1 })
   const exports = { memory, stevedore_abi: () => 1, alloc: () => 8, push: () => {}, step: () => 1, pull: () => (0xfff0n << 32n) | 0x100n }
