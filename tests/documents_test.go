@@ -2,6 +2,7 @@ package tests
 
 import (
 	"bytes"
+	"encoding/json"
 	"flag"
 	"os"
 	"os/exec"
@@ -24,8 +25,9 @@ var update = flag.Bool("update", false, "write the output that commands have now
 //
 // All of a page run in order in one folder that has the bundled image as ./harbor, its archive as ./harbor.tar and the
 // modules as ./stevedore.wasm and ./stevedore-cli.wasm. The registry registry.example is one on the loopback that serves the bundled image under
-// every name, and takes nothing; edge.example is the edge function, which may ask that registry.
-var documents = []string{"README.md"}
+// every name, and takes nothing; mirror.example is an empty one that can be pushed to; edge.example is the edge function,
+// which may ask the first.
+var documents = []string{"README.md", "docs/cookbook.md"}
 
 // block is one fenced block of a page.
 type block struct {
@@ -54,11 +56,10 @@ func blocks(lines []string) []block {
 func TestDocuments(t *testing.T) {
 	for _, name := range documents {
 		t.Run(name, func(t *testing.T) {
-			registry := registryOf(t, harbor)
-			p := &page{dir: documentFolder(t), names: map[string]string{"registry.example": registry, "http://edge.example": edge(t, registry)}}
 			file := filepath.Join("..", name)
 			raw, err := os.ReadFile(file)
 			require.NoError(t, err)
+			p := newPage(t, string(raw))
 			lines := strings.Split(string(raw), "\n")
 			var out []string
 			done := 0
@@ -73,6 +74,22 @@ func TestDocuments(t *testing.T) {
 			}
 		})
 	}
+}
+
+// pushable is an empty registry on the loopback.
+func pushable(t *testing.T) string {
+	t.Helper()
+	cmd := exec.Command(artifact(t, "stevedore"), "serve", "--json", "--listen", "127.0.0.1:0", "--writable", t.TempDir())
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	var said struct{ Address string }
+	require.NoError(t, json.NewDecoder(out).Decode(&said))
+	return said.Address
 }
 
 func documentFolder(t *testing.T) string {
@@ -93,6 +110,19 @@ type page struct {
 	dir   string
 	names map[string]string
 	shown int // Go programs so far
+}
+
+// newPage starts the servers that the text names.
+func newPage(t *testing.T, text string) *page {
+	t.Helper()
+	p := &page{dir: documentFolder(t), names: map[string]string{"registry.example": registryOf(t, harbor)}}
+	if strings.Contains(text, "mirror.example") {
+		p.names["mirror.example"] = pushable(t)
+	}
+	if strings.Contains(text, "http://edge.example") {
+		p.names["http://edge.example"] = edge(t, p.names["registry.example"])
+	}
+	return p
 }
 
 func (p *page) inward(s string) string {

@@ -61,6 +61,6 @@ once js tests/js/package-lock.json js
 case $want in run) exit ;; esac
 [ -x .cache/bin/crane ] || rm -f .cache/stamps/tools
 once tools tests/tools/go.sum tools
-apt chromium skopeo umoci buildah podman attr zstd curl
+apt chromium skopeo umoci buildah podman attr zstd curl jq
 case $want in test) exit ;; esac
 apt docker-registry debootstrap

@@ -40,7 +40,7 @@ func arguments(fields []Field) map[string]string {
 var flagWords = map[string]string{
 	"after": "TAG", "allow-registry": "HOST", "authfile": "FILE", "ca-file": "FILE", "cert-file": "FILE", "creds": "USER:PASSWORD",
 	"events": "json", "file": "FILE", "image": "GLOB", "key-file": "FILE", "listen": "ADDRESS", "media-type": "TYPE", "name": "NAME",
-	"output": "FILE", "platform": "OS/ARCH", "plain-http": "true|false", "shard": "I/N", "since": "ARCHIVE", "to": "REGISTRY",
+	"output": "FILE", "platform": "OS/ARCH", "plain-http": "true|false", "shard": "I/N", "since": "ARCHIVE", "to": "REGISTRY", "username": "USER",
 	"writable": "FOLDER",
 }
 
