@@ -62,5 +62,6 @@ case $want in run) exit ;; esac
 [ -x .cache/bin/crane ] || rm -f .cache/stamps/tools
 once tools tests/tools/go.sum tools
 apt chromium skopeo umoci buildah podman attr zstd curl jq
+apt firefox-esr webkit2gtk-driver xvfb
 case $want in test) exit ;; esac
 apt docker-registry debootstrap

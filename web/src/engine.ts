@@ -9,6 +9,13 @@ import workerUrl from '../../wasm/js/worker.js?worker&url'
 export type Engine = Stevedore<BrowserOptions>
 export type { BrowserOptions, Relay }
 
+let relay: Relay | undefined
+
+/** Where registries are read through that let no page read them; has to be known before the module starts. */
+export function useRelay(way: Relay | undefined): void {
+  relay = way
+}
+
 let loaded: Promise<Engine> | undefined
 
 /** Starts the module, or returns the one that runs. */
@@ -21,7 +28,11 @@ export function engine(): Promise<Engine> {
 const absolute = (url: string): string => new URL(url, import.meta.url).href
 
 function start(): Promise<Engine> {
-  return connect(absolute(moduleUrl), { exec: absolute(execUrl), worker: () => new Worker(trusted(absolute(workerUrl)), { type: 'module', name: 'stevedore' }) })
+  return connect(absolute(moduleUrl), {
+    exec: absolute(execUrl),
+    relay: relay ?? null,
+    worker: () => new Worker(trusted(absolute(workerUrl)), { type: 'module', name: 'stevedore' }),
+  })
 }
 
 /** A Worker has to be of the page's own origin: where the element is loaded from another one, a script that loads it is. */

@@ -71,12 +71,14 @@ async function archiveScheme(file: File): Promise<string> {
   const compression = await compressionOf(file)
   const tar = compression === 'gzip' ? await headOfGzip(file) : file
   if (compression === 'zstd') return 'docker-archive'
-  const names = await namesIn(tar, names => OCI_NAMES.every(n => names.has(n)))
-  if (!names) {
+  const found = await namesIn(tar, names => OCI_NAMES.every(n => names.has(n)))
+  if (!found) {
     fail('input', `${file.name} is no tar archive.`, 'Drop what docker save, podman save or skopeo copy … oci-archive: wrote.')
   }
+  const { names, cut } = found
   if (OCI_NAMES.some(n => names.has(n))) return 'oci-archive'
   if (DOCKER_NAMES.some(n => names.has(n)) || tar !== file) return 'docker-archive'
+  if (cut) fail('verification', `${file.name} ends too early: a part of it is missing.`, 'Copy or download it again.')
   fail('input', `${file.name} is a tar archive, but of no image: it has no index.json and no manifest.json.`, 'Drop what docker save wrote, not docker export.')
 }
 
@@ -116,8 +118,11 @@ export function fromFolder(files: [string, File][]): Subject {
 
 /** What was dropped or pasted: one file, or everything in the folders. */
 export async function fromTransfer(data: DataTransfer): Promise<Subject> {
-  // Entries must be taken at once: the list is empty after the first wait.
-  const entries = [...data.items].filter(i => i.kind === 'file').map(i => i.webkitGetAsEntry?.() ?? i.getAsFile())
+  // They must be taken at once: the list is empty after the first wait.
+  const entries = [...data.items].filter(i => i.kind === 'file').map(i => {
+    const entry = i.webkitGetAsEntry?.()
+    return entry?.isDirectory ? entry : i.getAsFile()
+  })
   const text = data.getData('text/plain').trim()
   const found = entries.filter(e => e !== null)
   if (found.length === 0) return fromReference(text)

@@ -18,7 +18,7 @@ const TITLES: Record<string, string> = {
   not_found: 'It is not there.',
   unauthorized: 'The registry wants to know who you are.',
   denied: 'The registry does not let you read this.',
-  verification: 'The content is not what its digest says.',
+  verification: 'The content is not what it is said to be.',
   network: 'It could not be reached.',
   rate_limited: 'The registry asks to wait.',
   unsupported: 'That cannot be done here.',

@@ -44,24 +44,25 @@ function isHeader(block: Uint8Array): boolean {
   return sum === number(block, 148, 8)
 }
 
-/** The names in a tar, until wanted says enough; undefined where it is no tar. Content is skipped, not read. */
-export async function namesIn(blob: Blob, enough: (names: Set<string>) => boolean): Promise<Set<string> | undefined> {
+/** The names in a tar, until enough says so, and whether it ends too early; undefined where it is no tar. Content is skipped, not read. */
+export async function namesIn(blob: Blob, enough: (names: Set<string>) => boolean): Promise<{ names: Set<string>; cut: boolean } | undefined> {
   const names = new Set<string>()
   let window = new Uint8Array(0)
   let start = 0
-  for (let at = 0; at + BLOCK <= blob.size && names.size < MAX_NAMES; ) {
+  let at = 0
+  for (; at + BLOCK <= blob.size && names.size < MAX_NAMES; ) {
     if (at + BLOCK > start + window.length || at < start) {
       window = new Uint8Array(await bytesAt(blob, at, WINDOW))
       start = at
     }
     const block = window.subarray(at - start, at - start + BLOCK)
     if (block.every(byte => byte === 0)) break
-    if (!isHeader(block)) return names.size > 0 ? names : undefined
+    if (!isHeader(block)) break
     names.add(field(block, 0, 100).replace(/^(\.?\/)+/, ''))
     if (enough(names)) break
     const size = number(block, 124, 12)
     if (!Number.isSafeInteger(size) || size < 0) break
     at += BLOCK + Math.ceil(size / BLOCK) * BLOCK
   }
-  return names.size > 0 ? names : undefined
+  return names.size > 0 ? { names, cut: at > blob.size } : undefined
 }

@@ -63,7 +63,11 @@ export class Node {
 const NO_KIDS: Node[] = []
 
 /** What is known of a path, without the path. */
-export type Facts = Pick<FileItem, 'type' | 'mode' | 'uid' | 'gid' | 'size' | 'mtime' | 'linkTarget' | 'hardlinkOf' | 'layer'> & { xattrs?: string[] }
+export type Facts = Pick<FileItem, 'type' | 'mode' | 'uid' | 'gid' | 'size' | 'mtime' | 'linkTarget' | 'hardlinkOf' | 'layer'> & {
+  xattrs?: string[]
+  /** an opaque whiteout: what lower layers have in the folder is hidden */
+  emptied?: boolean
+}
 
 const IMPLICIT: Facts = { type: 'dir', mode: '0755', uid: 0, gid: 0, size: 0, mtime: '', layer: -1 }
 
@@ -90,6 +94,9 @@ export class Tree {
     const dir = this.#folder(path.slice(0, cut))
     const name = path.slice(cut + 1)
     const known = dir.child(name)
+    if (type === 'whiteout' && known) return // the layer puts something in its place
+    if (type === 'opaque') Object.assign(facts, { ...(known?.item ?? IMPLICIT), layer, emptied: true })
+    else if (known?.item.emptied) facts.emptied = true
     const node = known ?? new Node(name, dir, facts)
     if (known) known.weigh(-weight(known.item), -one(known.item))
     else dir.append(node)
@@ -132,4 +139,4 @@ export class Tree {
 }
 
 const weight = (f: Facts) => (f.type === 'file' && f.hardlinkOf === undefined ? f.size : 0)
-const one = (f: Facts) => (f.type === 'dir' || f.type === 'opaque' || f.type === 'whiteout' ? 0 : 1)
+const one = (f: Facts) => (f.type === 'dir' || f.type === 'whiteout' ? 0 : 1)

@@ -19,7 +19,7 @@ export function sentences(image: ImageInfo): string[] {
   const c = image.config
   const out: string[] = []
   const made = image.created && !image.created.startsWith('1970-01-01') ? `, made on ${day(image.created)}` : ''
-  out.push(`${platformWords(image.platform) || 'An image'}: ${plural(image.layers.length, 'layer')}, ${bytes(image.totalSize)} to download${made}.`)
+  out.push(`${platformWords(image.platform) || 'An image'}: ${plural(image.layers.length, 'layer')}, ${bytes(image.totalSize)} stored${made}.`)
   const command = [...c.entrypoint, ...c.cmd].map(visible).join(' ')
   const runs = command ? `It runs ${command}` : 'It says nothing of what to run'
   const user = c.user && c.user !== '0' && c.user !== 'root' ? ` as user ${visible(c.user)}` : ' as root'

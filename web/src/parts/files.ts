@@ -1,4 +1,4 @@
-import { css, html, nothing, type PropertyValues, type TemplateResult } from 'lit'
+import { css, html, nothing, type TemplateResult } from 'lit'
 import { bytes, count, plural, visible } from '../format.js'
 import { search } from '../search.js'
 import { hue, layered, shared } from '../styles.js'
@@ -95,12 +95,13 @@ export class Files extends Part {
 
   #counted(tree: Tree): string {
     if (this.#found) return `${count(this.#found.length)}${this.#more ? '+' : ''} found`
-    if (this.view.layer !== undefined) return plural(tree.count, 'entry', 'entries')
+    if (this.view.layer !== undefined) return plural(this.session.layers[this.view.layer]?.entries.length ?? tree.count, 'entry', 'entries')
     return this.session.merged ? plural(tree.root.files, 'file') : 'reading…'
   }
 
-  override updated(changed: PropertyValues<this>): void {
-    if (changed.has('view') && this.view.path !== this.#shown) {
+  override updated(): void {
+    if (this.view.path === this.#shown) return
+    if (!this.view.path || this.#at >= 0) {
       this.#shown = this.view.path
       if (this.#at >= 0) void this.#rows?.updateComplete.then(() => this.#rows?.show(this.#at))
     }
@@ -155,7 +156,7 @@ export class Files extends Part {
     const tree = this.#found === undefined
     const open = this.#open.has(node)
     const on = this.view.path !== '' && node.path === this.view.path
-    const gone = item.type === 'whiteout' || item.type === 'opaque'
+    const gone = item.type === 'whiteout'
     const share = (100 * node.total) / Math.max(1, node.parent?.total ?? 0)
     return html`<div class="row ${on ? 'on' : ''}" id="row-${i}" role="treeitem" aria-level=${depth + 1} aria-selected=${on}
         aria-expanded=${tree && node.isFolder ? open : nothing} @click=${() => this.#click(node)}>
@@ -164,13 +165,17 @@ export class Files extends Part {
           : html`<span class="to">→ ${visible(item.linkTarget)}</span>`}${tree ? nothing : html`<span class="in">${visible(node.parent?.path ?? '')}</span>`}</span>
       <span class="size num">${node.isFolder || item.type === 'file' ? bytes(node.isFolder ? node.total : item.size) : ''}</span>
       <span class="share wide" aria-hidden="true"><i .style=${`width: ${share}%`}></i></span>
-      <span class="wide dim num clip what">${gone ? (item.type === 'opaque' ? 'emptied' : 'removed') : node.isFolder ? plural(node.files, 'file') : item.mode}</span>
+      <span class="wide dim num clip what">${gone ? 'removed' : item.emptied ? 'emptied' : node.isFolder ? plural(node.files, 'file') : item.mode}</span>
       <span>${item.layer >= 0 ? html`<span class="chip" .style=${hue(item.layer)} title="layer ${item.layer}">${item.layer}</span>` : nothing}</span>
     </div>`
   }
 
   #click(node: Node): void {
-    if (node.isFolder && !this.#found) this.#toggle(node)
+    const narrow = this.clientWidth <= 720 && innerWidth <= 720 // there what is selected covers the tree
+    if (node.isFolder && !this.#found) {
+      this.#toggle(node)
+      if (narrow) return
+    }
     this.#shown = node.path
     this.go({ path: node.path })
   }

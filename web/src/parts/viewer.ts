@@ -19,7 +19,7 @@ const LOOKS: Record<Look, string> = { text: 'Text', image: 'Picture', json: 'JSO
 
 const TYPES: Record<string, string> = {
   file: 'file', dir: 'folder', symlink: 'symbolic link', hardlink: 'hard link that leads nowhere', char: 'character device', block: 'block device', fifo: 'named pipe',
-  whiteout: 'removal', opaque: 'emptied folder',
+  whiteout: 'removal',
 }
 
 /** What is selected: a file with its content, or a folder, and how it came to be. */
@@ -56,6 +56,7 @@ export class Viewer extends Part {
     .added { color: var(--good); } .changed { color: var(--warn); } .removed { color: var(--bad); }
     .kids li { display: grid; grid-template-columns: 72px 48px minmax(0, 1fr); gap: 10px; padding: 2px 0; }
     .kids .num { text-align: right; }
+    .kids button { text-align: left; }
   `]
 
   #key = ''

@@ -1,0 +1,307 @@
+// What a person does with the page, in the browser that BROWSER names. WORLD has what the Go test set up:
+// {dist, fixtures, large, open, closed, secret, web}: folders, a file, registries and the address of stevedore web.
+
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { serve } from './server.mjs'
+import { Tab } from './tab.mjs'
+
+const browser = process.env.BROWSER ?? 'chromium'
+const world = JSON.parse(process.env.WORLD)
+const everywhere = { concurrency: false }
+/** WebKit shows that the page loads, opens the example and what is dropped. */
+const here = { ...everywhere, skip: browser === 'webkit' ? 'WebKit is driven as far as load, example and drop' : false }
+
+let tab
+let server
+
+before(async () => {
+  server = await serve({ '/fixtures/': world.fixtures, '/': world.dist })
+  tab = await Tab.open(browser)
+})
+
+after(async () => {
+  await tab?.close()
+  server?.close()
+})
+
+/** What is seen of an image: compared in every browser with the same text. */
+async function seen() {
+  return [
+    await tab.lines('st-summary', 'h1, .words'), await tab.lines('st-layers.layers', '.one'), await tab.lines('st-files', '.row'), await tab.lines('st-foot', 'code'),
+  ]
+}
+
+test('the page loads', everywhere, async () => {
+  await tab.goto(server.url)
+  await tab.see('h1', 'Look inside a container image')
+  await tab.shot('start')
+  tab.calm()
+})
+
+test('the example is shown', everywhere, async () => {
+  await tab.click('#example')
+  await tab.read()
+  await tab.golden('example', await seen())
+  assert.match(await tab.url(), /#ref=example:latest$/)
+  await tab.shot('example')
+  tab.calm()
+})
+
+test('a dropped docker save archive is shown', everywhere, async () => {
+  await tab.drop('/fixtures/harbor.docker.tar', 'harbor.docker.tar')
+  await tab.see('h1', 'harbor.docker.tar')
+  await tab.read()
+  await tab.golden('docker-save', await seen())
+  await tab.shot('docker-save')
+})
+
+test('a dropped oci archive is shown, and which image of it can be chosen', everywhere, async () => {
+  await tab.drop('/fixtures/harbor.oci.tar', 'harbor.oci.tar')
+  await tab.see('h1', 'harbor.oci.tar')
+  await tab.read()
+  await tab.golden('oci-archive', await seen())
+  await tab.select('st-summary select', 'arm64')
+  await tab.see('.words', '64-bit ARM')
+  await tab.read()
+  await tab.shot('oci-archive')
+})
+
+test('a dropped archive that is compressed is shown', everywhere, async () => {
+  await tab.drop('/fixtures/harbor.docker.tar.gz', 'harbor.docker.tar.gz')
+  await tab.see('h1', 'harbor.docker.tar.gz')
+  await tab.read()
+  const [, , rows] = await seen()
+  assert.equal(rows.length, 13)
+})
+
+test('of a broken archive it is said what is wrong', everywhere, async () => {
+  await tab.drop('/fixtures/cut.oci.tar', 'cut.oci.tar')
+  await tab.read('failed')
+  await tab.golden('broken', await tab.lines('st-problem', 'h2, .what, .kind'))
+  await tab.shot('broken')
+  await tab.drop('/fixtures/no.tar', 'no.tar')
+  await tab.see('.what', 'no.tar is no tar archive')
+})
+
+test('the platforms of an index are to choose from', here, async () => {
+  await tab.goto(`${server.url}#ref=example:latest`)
+  await tab.read()
+  await tab.select('#platform', 'linux/arm64/v8')
+  await tab.see('.words', 'Linux on 64-bit ARM (arm64/v8)')
+  await tab.read()
+  assert.match(await tab.url(), /platform=linux\/arm64\/v8/)
+})
+
+test('the tree opens, by mouse and by keys', here, async () => {
+  await tab.goto(`${server.url}#ref=example:amd64`)
+  await tab.read()
+  await tab.click('st-files .row', 'etc')
+  await tab.see('st-files .row', 'passwd')
+  await tab.click('st-files .row', 'etc')
+  await tab.gone('st-files .row', 'passwd')
+  await tab.run(() => find('st-rows[role=tree]').focus())
+  for (const key of ['Home', 'ArrowDown', 'ArrowDown', 'ArrowRight', 'ArrowRight', 'ArrowDown']) await tab.driver.press(key)
+  await tab.see('st-files .row[aria-selected=true]', 'banner.hard')
+  await tab.driver.press('ArrowLeft')
+  await tab.see('st-files .row[aria-selected=true]', 'etc')
+  await tab.driver.press('ArrowLeft')
+  await tab.gone('st-files .row', 'passwd')
+  await tab.driver.press('Escape')
+  await tab.gone('st-viewer')
+})
+
+test('files are found by name and by pattern', here, async () => {
+  await tab.type('#q', 'PASS')
+  await tab.see('st-files [role=status]', '1 found')
+  await tab.type('#q', '/usr/**/GPL-?')
+  await tab.see('st-files [role=status]', '3 found')
+  assert.deepEqual((await tab.lines('st-files', '.row .clip')).slice(0, 6).filter(l => l.startsWith('GPL')), ['GPL-1', 'GPL-2', 'GPL-3'])
+  await tab.see('st-foot code', "'/usr/**/GPL-?'")
+  await tab.shot('search')
+  await tab.type('#q', '')
+  await tab.see('st-files [role=status]', '98 files')
+})
+
+test('the largest file is found at once', here, async () => {
+  await tab.click('[role=tab]', 'Largest')
+  assert.match((await tab.lines('st-largest', '.row'))[0], /^2\.0 MB 86 % \/bin\/ ?busybox 0$/)
+  await tab.click('[role=tab]', 'Map')
+  await tab.see('.box', 'busybox')
+  await tab.shot('map')
+  await tab.click('.box.folder', 'usr')
+  await tab.see('nav b', 'usr')
+  assert.match(await tab.url(), /tab=map.*zoom=\/usr/)
+})
+
+test('files are shown as what they are', here, async () => {
+  const look = async path => {
+    await tab.run(path => document.querySelector('stevedore-inspector').dispatchEvent(Object.assign(new Event('go'), { change: { tab: 'files', path } })), path)
+    await tab.see('st-viewer h2', path)
+  }
+  await look('/etc/passwd')
+  await tab.see('st-text .line', 'root:x:0:0')
+  await tab.click('.looks button', 'Bytes')
+  await tab.see('st-hex .line', '72 6f 6f 74')
+  await look('/bin/busybox')
+  await tab.see('st-viewer dd', '64-bit x86')
+  await tab.see('st-viewer dd', 'statically')
+  await tab.shot('elf')
+  await look('/opt/app/links/escape')
+  await tab.see('st-viewer .body', 'It points to')
+  await look('/etc/banner.hard')
+  await tab.see('st-text .line')
+  await look('/opt/app/links/hard')
+  await tab.see('st-viewer .tools', 'the same file as')
+  tab.calm()
+})
+
+test('a file has a history through the layers', here, async () => {
+  await tab.run(() => document.querySelector('stevedore-inspector').dispatchEvent(Object.assign(new Event('go'), { change: { path: '/etc/banner' } })))
+  await tab.see('.past', 'changed')
+  await tab.golden('history', await tab.lines('st-viewer', '.past li'))
+  await tab.shot('history')
+  await tab.click('.past .chip', '0')
+  await tab.see('st-text .line')
+  await tab.see('st-foot code', '--layer 0')
+})
+
+test('a layer filters the tree, and says what it does', here, async () => {
+  await tab.goto(`${server.url}#ref=example:amd64&layer=2`)
+  await tab.read()
+  await tab.see('st-files [role=status]', '12 entries')
+  await tab.click('st-files .row', 'etc')
+  await tab.see('st-files .row .gone', 'motd')
+  await tab.golden('layer', await tab.lines('st-files', '.row'))
+  await tab.shot('layer')
+  await tab.click('.one', 'All layers together')
+  await tab.see('st-files [role=status]', '98 files')
+})
+
+test('files and folders are downloaded', here, async () => {
+  const kept = (path, button) => tab.run(async (path, button) => {
+    document.querySelector('stevedore-inspector').dispatchEvent(Object.assign(new Event('go'), { change: { layer: undefined, path } }))
+    const blob = await new Promise(resolve => {
+      const make = URL.createObjectURL
+      URL.createObjectURL = blob => {
+        URL.createObjectURL = make
+        resolve(blob)
+        return 'data:,'
+      }
+      const click = () => (find('st-viewer h2', path) && find('st-viewer button', button) ? find('st-viewer button', button).click() : setTimeout(click, 30))
+      click()
+    })
+    const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', await blob.arrayBuffer()))
+    return { size: blob.size, digest: Array.from(digest, b => b.toString(16).padStart(2, '0')).join('') }
+  }, path, button)
+  assert.deepEqual(await kept('/bin/busybox', 'Download'), world.busybox)
+  assert.deepEqual(await kept('/opt/app', 'Download as tar'), world.app)
+})
+
+test('digests in documents lead on', here, async () => {
+  await tab.goto(`${server.url}#ref=example:latest&tab=manifest`)
+  await tab.read()
+  await tab.click('st-json .link', world.config)
+  await tab.see('st-json .key', 'rootfs')
+  await tab.golden('config', [(await tab.lines('st-documents', '.what')), await tab.run(() => find('st-json').shadowRoot.textContent.replace(/\s+/g, ' '))])
+  await tab.click('[role=tab]', 'Manifest')
+  await tab.click('button', 'The index')
+  await tab.see('st-json .key', 'manifests')
+  await tab.shot('index')
+  await tab.click('[role=tab]', 'Manifest')
+  await tab.click('st-json .link', world.layer)
+  await tab.see('.one[aria-pressed=true]', 'netbase')
+})
+
+test('back and reload restore what was shown', here, async () => {
+  await tab.goto(`${server.url}#ref=example:amd64`)
+  await tab.read()
+  await tab.click('st-files .row', 'etc')
+  await tab.click('st-files .row', 'passwd')
+  await tab.see('st-text .line', 'root')
+  await tab.click('[role=tab]', 'Map')
+  await tab.run(() => history.back())
+  await tab.see('st-text .line', 'root')
+  const url = await tab.url()
+  await tab.goto('about:blank')
+  await tab.goto(url)
+  await tab.see('st-text .line', 'root')
+  await tab.see('st-files .row[aria-selected=true]', 'passwd')
+  await tab.drop('/fixtures/harbor.docker.tar', 'harbor.docker.tar')
+  await tab.see('h1', 'harbor.docker.tar')
+  await tab.read()
+  await tab.run(() => history.back())
+  await tab.see('st-text .line', 'root')
+  tab.calm()
+})
+
+test('a registry that lets pages read it is read', here, async () => {
+  await tab.goto(server.url)
+  await tab.type('#ref', `${world.open}/harbor:latest`)
+  await tab.click('button', 'Look inside')
+  await tab.see('st-summary h1', `${world.open}/harbor:latest`)
+  await tab.read()
+  await tab.see('st-foot code', `stevedore layers --platform linux/amd64 ${world.open}/harbor:latest`)
+  assert.equal(decodeURIComponent(await tab.url()), `${server.url}#ref=${world.open}/harbor:latest`)
+})
+
+test('of one that does not it is said which header is missing', here, async () => {
+  await tab.goto(`${server.url}#ref=${world.closed}/harbor:latest`)
+  await tab.see('st-problem .what', 'Access-Control-Allow-Origin')
+  await tab.shot('cors')
+})
+
+test('one that is private asks for a login', here, async () => {
+  await tab.goto(`${server.url}#ref=${world.secret}/harbor:amd64`)
+  await tab.see('st-problem form')
+  await tab.shot('login')
+  await tab.type('input[name=username]', 'user')
+  await tab.type('input[name=password]', 'wrong')
+  await tab.click('button', 'Log in')
+  await tab.read('failed')
+  await tab.type('input[name=username]', 'user')
+  await tab.type('input[name=password]', 'open sesame')
+  await tab.click('button', 'Log in')
+  await tab.see('st-summary h1')
+  await tab.read()
+  assert.doesNotMatch(await tab.run(() => JSON.stringify([location.href, { ...localStorage }, { ...sessionStorage }, document.cookie])), /sesame/)
+})
+
+test('the relay reads what lets no page read it', here, async () => {
+  await tab.goto(world.web)
+  await tab.type('#ref', `${world.closed}/harbor:amd64`)
+  await tab.click('button', 'Look inside')
+  await tab.see('st-summary h1')
+  await tab.read()
+  await tab.see('st-files .row', 'etc')
+  assert.doesNotMatch(await tab.url(), /relay/)
+  await tab.shot('relay')
+})
+
+test('what takes long is stopped', here, async () => {
+  await tab.goto('about:blank')
+  await tab.goto(server.url)
+  await tab.driver.choose('#file', world.large)
+  await tab.see('.busy', 'Reading layers')
+  await tab.click('.busy button', 'Stop')
+  await tab.see('st-problem h2', 'Stopped.')
+  await tab.shot('stopped')
+  await tab.click('.mark')
+  await tab.click('#example')
+  await tab.read()
+})
+
+test('without a network what is loaded goes on', here, async () => {
+  await tab.goto('about:blank')
+  await tab.goto(server.url)
+  await tab.run(async url => { globalThis.kept = await (await fetch(url)).blob() }, '/fixtures/harbor.oci.tar')
+  await tab.run(() => new Promise(r => setTimeout(r, 1500)))
+  server.close()
+  await tab.run(() => {
+    const dataTransfer = new DataTransfer()
+    dataTransfer.items.add(new File([globalThis.kept], 'harbor.oci.tar'))
+    document.body.dispatchEvent(new DragEvent('drop', { dataTransfer, bubbles: true, cancelable: true }))
+  })
+  await tab.see('st-files .row', 'etc')
+  await tab.read()
+})
