@@ -85,6 +85,7 @@ func newRoot(sh *Shell, g *Global) *cobra.Command {
 		return errs.New(errs.Input, "", "%w", err).Hinted("%s --help lists the flags", cmd.CommandPath())
 	})
 	root.SetHelpFunc(help)
+	root.SetHelpCommand(helpCommand())
 	globals(root, sh, g)
 	for _, v := range core.Verbs() {
 		group(root, v).AddCommand(command(sh, g, v))

@@ -100,6 +100,23 @@ func help(cmd *cobra.Command, _ []string) {
 	}
 }
 
+// helpCommand is help as a command; cobra's own takes any word for a topic.
+func helpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "help [COMMAND]", Short: "Tell about a command",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			of, left, err := cmd.Root().Find(args)
+			if err != nil {
+				return noSuch(cmd.Root(), args)
+			}
+			if err := noSuch(of, left); err != nil {
+				return err
+			}
+			return of.Help()
+		},
+	}
+}
+
 func registryFlag(name string) bool {
 	return slices.Contains([]string{"authfile", "ca-file", "cert-file", "creds", "insecure-skip-tls-verify", "key-file", "plain-http"}, name)
 }

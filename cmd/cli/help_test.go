@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"io"
 	"strings"
 	"testing"
 
@@ -67,6 +68,8 @@ func TestHelpIsTheSameHoweverAsked(t *testing.T) {
 	require.Contains(t, want, "  -l, --long ")
 	require.Contains(t, want, "--platform OS/ARCH  ")
 	require.Equal(t, output(t), output(t, "--help"))
+	require.Equal(t, output(t), output(t, "help"))
+	require.Equal(t, errs.Input.Exit(), Run(context.Background(), []string{"help", "nothing"}, Shell{Stdout: io.Discard, Stderr: io.Discard}))
 	require.Contains(t, output(t), "--creds USER:PASSWORD")
 	require.Contains(t, output(t, "copy", "--help"), "--compress gzip|zstd")
 }
