@@ -1,7 +1,9 @@
 package transport_test
 
 import (
+	"bytes"
 	"context"
+	"io"
 	"slices"
 	"testing"
 
@@ -31,11 +33,26 @@ func parse(t testing.TB, typed string) ref.Reference {
 	return r
 }
 
-// pushClients push in each of the ways there are: whole, streamed, in chunks.
-func pushClients(t *testing.T) map[string]*registry.Client {
+// ranged is a blob that is not read verified where it need not be.
+type ranged struct {
+	content.Blob
+	b []byte
+}
+
+func (r ranged) OpenAt(_ context.Context, offset int64) (io.ReadCloser, error) {
+	return io.NopCloser(bytes.NewReader(r.b[offset:])), nil
+}
+
+// pushClients push in each of the ways there are: whole, streamed, in chunks. A request that is sent again fails the test
+// unless that is expected.
+func pushClients(t *testing.T, retries bool) map[string]*registry.Client {
 	f := nethttp.New(nethttp.Options{})
 	t.Cleanup(f.CloseIdle)
-	quiet := func(e event.Event) { t.Errorf("%s %s: %s", e.Kind, e.Subject, e.Message) }
+	quiet := func(e event.Event) {
+		if !retries {
+			t.Errorf("%s %s: %s", e.Kind, e.Subject, e.Message)
+		}
+	}
 	return map[string]*registry.Client{
 		"whole":    registry.New(registry.Options{Fetcher: f, Event: quiet}),
 		"streamed": registry.New(registry.Options{Fetcher: f, Event: quiet, Chunk: 1}),
@@ -51,9 +68,9 @@ func TestPush(t *testing.T) {
 		}
 		t.Run(name, func(t *testing.T) {
 			host := start(t)
-			for way, c := range pushClients(t) {
+			for way, c := range pushClients(t, false) {
 				for kind, f := range map[string]contenttest.Fixture{"index": contenttest.NewIndex(), "image": contenttest.NewImage()} {
-					t.Run(way+"/"+kind, func(t *testing.T) { pushes(t, c, parse(t, host+"/"+way+"/"+kind+":v1"), f) })
+					t.Run(way+"/"+kind, func(t *testing.T) { pushes(t, c, pushClients(t, true)[way], parse(t, host+"/"+way+"/"+kind+":v1"), f) })
 				}
 			}
 			t.Run("mount", func(t *testing.T) { mounts(t, host) })
@@ -64,7 +81,7 @@ func TestPush(t *testing.T) {
 }
 
 // pushes writes an image and reads it back.
-func pushes(t *testing.T, c *registry.Client, r ref.Reference, f contenttest.Fixture) {
+func pushes(t *testing.T, c, loud *registry.Client, r ref.Reference, f contenttest.Fixture) {
 	s := c.Sink(r)
 	for _, b := range append(f.Blobs, contenttest.NewContent("", nil)) {
 		_, err := s.PutBlob(t.Context(), b.Blob())
@@ -75,6 +92,11 @@ func pushes(t *testing.T, c *registry.Client, r ref.Reference, f contenttest.Fix
 	}
 	_, err := s.PutBlob(t.Context(), f.Tampered[0].Blob())
 	require.Equal(t, errs.Verification, errs.Of(err), "%v", err)
+	if f.Root.IsIndex() { // it waits before it tries again: once is enough
+		_, err = loud.Sink(r).PutBlob(t.Context(), ranged{f.Tampered[0].Blob(), f.Tampered[0].Bytes})
+		require.Equal(t, errs.Verification, errs.Of(err), "found by the registry: %v", err)
+		require.Contains(t, err.Error(), "content has the digest", "and by us")
+	}
 	for _, doc := range f.Children {
 		require.NoError(t, s.PutManifest(t.Context(), "", doc))
 	}
@@ -95,14 +117,14 @@ func pushes(t *testing.T, c *registry.Client, r ref.Reference, f contenttest.Fix
 // mounts copies from one repository of a registry to another one.
 func mounts(t *testing.T, host string) {
 	f := contenttest.NewImage()
-	c := pushClients(t)["whole"]
+	c := pushClients(t, false)["whole"]
 	from := parse(t, host+"/mount/from:v1")
 	s := c.Sink(from)
 	for _, b := range f.Blobs {
 		_, err := s.PutBlob(t.Context(), b.Blob())
 		require.NoError(t, err)
 	}
-	to := pushClients(t)["whole"].Sink(parse(t, host+"/mount/to:v1"))
+	to := pushClients(t, false)["whole"].Sink(parse(t, host+"/mount/to:v1"))
 	for _, b := range f.Blobs {
 		how, err := to.PutBlob(t.Context(), c.Repository(from).Blob(b.Descriptor))
 		require.NoError(t, err)
@@ -117,7 +139,7 @@ func mounts(t *testing.T, host string) {
 // manages lists and deletes.
 func manages(t *testing.T, host string) {
 	f := contenttest.NewImage()
-	c := pushClients(t)["whole"]
+	c := pushClients(t, false)["whole"]
 	r := parse(t, host+"/manage/d:v1")
 	s := c.Sink(r)
 	for _, b := range f.Blobs {
@@ -190,7 +212,7 @@ func manages(t *testing.T, host string) {
 func readBack(t *testing.T, host string) {
 	m := muxOf(t)
 	want := walk(t, m, "oci:"+harbor(t)+":latest")
-	c := pushClients(t)["whole"]
+	c := pushClients(t, false)["whole"]
 	src, err := m.Open(t.Context(), parse(t, "oci:"+harbor(t)+":latest"))
 	require.NoError(t, err)
 	defer func() { require.NoError(t, src.Close()) }()

@@ -18,11 +18,12 @@ type source struct {
 	b     content.Blob
 	yield func()
 
-	mu   sync.Mutex
-	r    io.ReadCloser // nil: not open
-	at   int64
-	turn *part // the one that may read; a Fetcher may still hold the one before
-	err  error // what the blob failed with
+	mu    sync.Mutex
+	check bool          // hash what is read: the registry does so too, and of the two one is enough
+	r     io.ReadCloser // nil: not open
+	at    int64
+	turn  *part // the one that may read; a Fetcher may still hold the one before
+	err   error // what the blob failed with
 }
 
 // part is bytes from to to of a blob as the body of a request.
@@ -39,13 +40,13 @@ func (s *source) part(from, to int64) fetchshim.Body {
 	}}
 }
 
-// seek opens the blob at an offset. From the start it is read verified; further on the registry's own check has to do.
+// seek opens the blob at an offset. Only from the start can it be read verified.
 func (s *source) seek(offset int64) error {
 	if s.r != nil && s.at == offset {
 		return nil
 	}
 	s.stop()
-	r, err := openAt(s.ctx, s.b, offset)
+	r, err := openAt(s.ctx, s.b, offset, s.check)
 	if err != nil {
 		return err
 	}
@@ -53,8 +54,8 @@ func (s *source) seek(offset int64) error {
 	return nil
 }
 
-func openAt(ctx context.Context, b content.Blob, offset int64) (io.ReadCloser, error) {
-	if o, ok := content.As[content.RangeOpener](b); ok && offset > 0 {
+func openAt(ctx context.Context, b content.Blob, offset int64, check bool) (io.ReadCloser, error) {
+	if o, ok := content.As[content.RangeOpener](b); ok && (offset > 0 || !check) {
 		return o.OpenAt(ctx, offset)
 	}
 	r, err := b.Open(ctx)
@@ -73,6 +74,18 @@ func (s *source) stop() {
 		_ = s.r.Close()
 		s.r = nil
 	}
+}
+
+// doubt has the blob read from its start, and verified from now on. It is false where it was verified before.
+func (s *source) doubt() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := content.As[content.RangeOpener](s.b); s.check || !ok {
+		return false
+	}
+	s.check = true
+	s.stop()
+	return true
 }
 
 // close ends reading, also for a part that a Fetcher still holds.

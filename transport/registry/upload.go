@@ -225,6 +225,8 @@ func (u *upload) refused(resp *fetchshim.Response) error {
 		return lost{error: errs.New(errs.Network, u.subject, "the upload is lost: %w", said)}
 	case resp.Status == 416: // out of step: ask
 		return &passing{said, backoff(u.try), tries}
+	case resp.Status == 400 && u.src.doubt(): // the next session tells whether it is the blob that is wrong
+		return lost{said, true}
 	case resp.Status == 400 && says(said, distspec.DigestInvalid):
 		return lost{error: errs.New(errs.Verification, u.subject, "%w", said)}
 	}
