@@ -162,5 +162,8 @@ func finish(t *testing.T, bin string, reg *meteredRegistry, dst string) (resumed
 	}
 	reg.mu.Unlock()
 	readableIsWhole(t, "oci:"+dst+":v1")
+	entries, err := os.ReadDir(dst)
+	require.NoError(t, err)
+	require.Len(t, entries, 3, "blobs, index.json, oci-layout, and nothing of those that were killed")
 	return resumed
 }

@@ -1,8 +1,10 @@
 package layout_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -11,6 +13,8 @@ import (
 	"github.com/stevedore-oci/stevedore/core/content"
 	"github.com/stevedore-oci/stevedore/core/content/contenttest"
 	"github.com/stevedore-oci/stevedore/core/errs"
+	"github.com/stevedore-oci/stevedore/core/oci"
+	"github.com/stevedore-oci/stevedore/transport/fsys/fsystest"
 	"github.com/stevedore-oci/stevedore/transport/fsys/osfs"
 	"github.com/stevedore-oci/stevedore/transport/layout"
 )
@@ -57,4 +61,35 @@ func TestLayoutToLayout(t *testing.T) {
 	defer func() { require.NoError(t, d.Close()) }()
 	whole(t, d)
 	tidy(t, d)
+}
+
+// TestLinkCrashPoints lets a copy between layouts fail, or end, at every operation.
+func TestLinkCrashPoints(t *testing.T) {
+	base, f := t.TempDir(), contenttest.NewIndex()
+	d, err := osfs.Create(filepath.Join(base, "from"))
+	require.NoError(t, err)
+	require.NoError(t, fill(t.Context(), d, f, plain))
+	d, err = osfs.OpenRoot(filepath.Join(base, "from"))
+	require.NoError(t, err)
+	src, err := layout.Open(t.Context(), d, "oci:from")
+	require.NoError(t, err)
+	defer func() { require.NoError(t, src.Close()) }()
+	linked := func(c contenttest.Content) content.Blob { return src.Blob(c.Descriptor) }
+	for _, stop := range []bool{false, true} {
+		for n, done := int64(1), false; !done; n += 3 { // each has a disk to sync
+			to := filepath.Join(base, fmt.Sprint(stop, n))
+			d, err := osfs.Create(to)
+			require.NoError(t, err)
+			faults := &fsystest.Faults{At: n, Err: syscall.EIO, Stop: stop}
+			err = fill(t.Context(), faults.Dir(keptOpen{d}), f, linked)
+			done = !faults.Happened()
+			if tags := whole(t, keptOpen{d}); err == nil || len(tags) > 0 {
+				require.Equal(t, map[string]oci.Document{f.Tag: f.Root}, tags)
+			}
+			require.NoError(t, fill(t.Context(), keptOpen{d}, f, linked))
+			require.Equal(t, map[string]oci.Document{f.Tag: f.Root}, whole(t, keptOpen{d}))
+			tidy(t, d)
+			require.NoError(t, d.Close())
+		}
+	}
 }

@@ -20,6 +20,9 @@ import (
 // VersionFile is the content of oci-layout.
 const VersionFile = `{"imageLayoutVersion":"` + v1.ImageLayoutVersion + `"}`
 
+// lock is held while index.json changes.
+const lock = store.PartialDir + "/" + v1.ImageIndexFile + ".lock"
+
 // Sink is a layout opened for writing, a [content.Sink].
 //
 // Blobs and manifests are stored as they come, where no tag leads to them yet. Commit makes the entries of index.json, as
@@ -83,7 +86,7 @@ func (s *Sink) Commit(ctx context.Context) error {
 }
 
 func (s *Sink) commit(ctx context.Context) (err error) {
-	unlock, err := fsys.Lock(ctx, s.dir, store.Temporary(v1.ImageIndexFile+".lock"), s.clock)
+	unlock, err := fsys.Lock(ctx, s.dir, lock, s.clock)
 	if err != nil {
 		return err
 	}
@@ -132,7 +135,7 @@ func (s *Sink) readIndex(ctx context.Context) ([]byte, error) {
 
 // Close lets go of the layout. What was stored and not committed stays, for the next copy to find.
 func (s *Sink) Close() error {
-	s.blobs.Tidy(context.Background())
+	s.blobs.Tidy(context.Background(), lock)
 	return s.dir.Close()
 }
 

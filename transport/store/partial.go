@@ -79,22 +79,45 @@ func (s *Store) Drop(ctx context.Context, p Partial) (bool, error) {
 	return err == nil, fsys.Kinded(p.Name, err)
 }
 
-// Tidy drops what is left of blobs that are whole now, and the directories of partial blobs when they are empty. What it
-// cannot remove stays, and does no harm.
-func (s *Store) Tidy(ctx context.Context) {
+// Tidy drops what is left of blobs that are whole now, of [Replace] where nobody has the lock of that name, and of locks, and
+// then the directories that are empty. What it cannot remove stays, and does no harm.
+func (s *Store) Tidy(ctx context.Context, lock string) {
+	if _, err := s.dir.List(ctx, PartialDir); err != nil {
+		return // as a rule because there is none
+	}
 	left, _ := s.Partials(ctx)
 	for _, p := range left {
 		if _, err := s.Stat(ctx, p.Descriptor.Digest); err == nil {
 			_, _ = s.Drop(ctx, p)
 		}
 	}
+	if unlock, ok, err := fsys.TryLock(ctx, s.dir, lock); ok && err == nil {
+		s.sweep(ctx, PartialDir, func(name string) bool { return PartialDir+"/"+name != lock })
+		_ = unlock()
+	}
 	algorithms, _ := s.list(ctx, PartialDir)
 	for _, a := range algorithms {
 		if a.Dir {
+			s.sweep(ctx, PartialDir+"/"+a.Name, func(name string) bool { return strings.HasSuffix(name, lockSuffix) })
 			_ = s.dir.Remove(ctx, PartialDir+"/"+a.Name) // refused where something is in it
 		}
 	}
-	if algorithms != nil {
-		_ = s.dir.Remove(ctx, PartialDir)
+	_ = s.dir.Remove(ctx, PartialDir)
+}
+
+// sweep removes files that a process left which ended: a lock when nobody has it.
+func (s *Store) sweep(ctx context.Context, dir string, gone func(name string) bool) {
+	files, _ := s.list(ctx, dir)
+	for _, f := range files {
+		name := dir + "/" + f.Name
+		switch {
+		case f.Dir || !gone(f.Name):
+		case strings.HasSuffix(name, lockSuffix):
+			if unlock, ok, err := fsys.TryLock(ctx, s.dir, name); ok && err == nil {
+				_ = unlock()
+			}
+		default:
+			_ = s.dir.Remove(ctx, name)
+		}
 	}
 }

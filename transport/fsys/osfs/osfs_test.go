@@ -48,7 +48,10 @@ func TestSuites(t *testing.T) {
 }
 
 func TestLink(t *testing.T) {
-	from, to := t.TempDir(), create(t)
+	from, target := t.TempDir(), t.TempDir()
+	to, err := osfs.OpenRoot(target)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, to.Close()) }()
 	src, err := osfs.OpenRoot(from)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, src.Close()) }()
@@ -73,6 +76,10 @@ func TestLink(t *testing.T) {
 	require.Equal(t, "content", string(got))
 
 	require.False(t, link(open("deep/link"), "other"), "the link would be linked, not the file")
+	require.NoError(t, os.Symlink(from, filepath.Join(target, "out")))
+	ok, err := to.Link(t.Context(), open("deep/file"), "out/stolen")
+	require.False(t, ok, "%v", err)
+	require.NoError(t, os.Remove(filepath.Join(target, "out")))
 	f := open("deep/file")
 	require.NoError(t, os.Rename(filepath.Join(from, "deep", "file"), filepath.Join(from, "deep", "old")))
 	require.NoError(t, os.WriteFile(filepath.Join(from, "deep", "file"), []byte("another"), 0o600))
@@ -83,7 +90,7 @@ func TestLink(t *testing.T) {
 	entries, err := to.List(t.Context(), ".")
 	require.NoError(t, err)
 	require.Equal(t, []fsys.Entry{{Name: "new", Dir: true}}, entries, "nothing is left of what failed")
-	ok, err := to.Link(t.Context(), open("deep/old"), "../out")
+	ok, err = to.Link(t.Context(), open("deep/old"), "../out")
 	require.False(t, ok)
 	require.ErrorIs(t, err, fs.ErrInvalid)
 }
