@@ -14,7 +14,7 @@ import (
 // maxValues bounds how many JSON values one document may hold. An empty object takes three bytes, and more than a hundred
 // as a descriptor: 4 MiB of them would be 400. Documents of real images stay below this whatever their size, since an
 // entry has a digest.
-const maxValues = 1 << 17
+const maxValues = 1 << 18
 
 // Unmarshal is json.Unmarshal for what somebody else wrote: it refuses more values than any document has before it makes
 // them.

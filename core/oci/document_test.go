@@ -100,14 +100,14 @@ func TestManyValuesInLittle(t *testing.T) {
 	_, err := oci.Document{Raw: raw}.Manifest()
 	runtime.ReadMemStats(&after)
 	require.Equal(t, errs.Input, errs.Of(err))
-	require.ErrorContains(t, err, "more than 131072 values")
+	require.ErrorContains(t, err, "more than 262144 values")
 	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(1<<20))
 
 	var s struct{ S string }
-	text, err := json.Marshal(map[string]string{"s": strings.Repeat(`",{[\`, 1<<17)})
+	text, err := json.Marshal(map[string]string{"s": strings.Repeat(`",{[\`, 1<<18)})
 	require.NoError(t, err)
 	require.NoError(t, oci.Unmarshal(text, &s), "what stands in a string is no value")
-	require.Len(t, s.S, 5<<17)
+	require.Len(t, s.S, 5<<18)
 }
 
 func TestReadLimited(t *testing.T) {

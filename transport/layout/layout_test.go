@@ -6,6 +6,7 @@ import (
 	"maps"
 	"testing"
 
+	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/stretchr/testify/require"
 
@@ -134,6 +135,29 @@ func TestBrokenLayouts(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestManyEntries: looking through an index of the largest size does not compare each entry with every other.
+func TestManyEntries(t *testing.T) {
+	f := contenttest.NewImage()
+	var entries []v1.Descriptor
+	for i := range 15_000 {
+		d := v1.Descriptor{MediaType: v1.MediaTypeImageManifest, Digest: digest.FromString(fmt.Sprint(i)), Size: 1}
+		d.Annotations = map[string]string{refName: fmt.Sprint("t", i)}
+		entries = append(entries, d)
+	}
+	s := open(t, files(t, f, append(entries, entry(f.Root, refName, "v1"))...))
+	for range 10 { // some seconds each, where it does
+		_, err := s.Manifest(t.Context(), "")
+		require.Equal(t, errs.Input, errs.Of(err))
+		_, err = s.Manifest(t.Context(), "v1")
+		require.NoError(t, err)
+	}
+	n := 0
+	for range s.Tags(t.Context(), "t9") {
+		n++
+	}
+	require.Equal(t, 14_991, n)
 }
 
 func TestManifestIsVerified(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/stevedore-oci/stevedore/core/errs"
@@ -29,16 +30,18 @@ func names(e v1.Descriptor) []string {
 // tags are the first names of the entries, each once.
 func tags(entries []v1.Descriptor) []string {
 	var out []string
+	seen := map[string]bool{}
 	for _, e := range entries {
-		if n := names(e); len(n) > 0 && !slices.Contains(out, n[0]) {
+		if n := names(e); len(n) > 0 && !seen[n[0]] {
+			seen[n[0]] = true
 			out = append(out, n[0])
 		}
 	}
 	return out
 }
 
-// pick finds the entry for a tag, or for "" the only one, the only one with a tag, or the one tagged latest. Exact names come first, then whole reference
-// names that end in the tag. Several entries with one digest are one image.
+// pick finds the entry for a tag, or for "" the only one, the only one with a tag, or the one tagged latest. Exact names come
+// first, then whole reference names that end in the tag. Several entries with one digest are one image.
 func pick(entries []v1.Descriptor, tag, subject string) (v1.Descriptor, error) {
 	if len(entries) == 0 {
 		return v1.Descriptor{}, errs.New(errs.NotFound, subject, "is a layout without images")
@@ -79,11 +82,10 @@ func pickOnly(entries []v1.Descriptor, subject string) (v1.Descriptor, error) {
 // named are the entries with a name that matches, one of each digest; a nil match takes all.
 func named(entries []v1.Descriptor, match func(string) bool) []v1.Descriptor {
 	var out []v1.Descriptor
+	seen := map[digest.Digest]bool{}
 	for _, e := range entries {
-		if match != nil && !slices.ContainsFunc(names(e), match) {
-			continue
-		}
-		if !slices.ContainsFunc(out, func(o v1.Descriptor) bool { return o.Digest == e.Digest }) {
+		if !seen[e.Digest] && (match == nil || slices.ContainsFunc(names(e), match)) {
+			seen[e.Digest] = true
 			out = append(out, e)
 		}
 	}
