@@ -57,13 +57,13 @@ func (m *Mux) openTar(ctx context.Context, r ref.Reference) (fsys.File, error) {
 		return m.spoolStdin(ctx, r.Typed)
 	}
 	f, err := m.openFile(ctx, r.Path, r.Typed)
-	if errs.Of(err) != errs.Input {
+	if !errors.Is(err, errNotRegular) {
 		return f, err
 	}
 	if d, derr := m.o.Files.OpenDir(ctx, r.Path); derr == nil {
 		return nil, errors.Join(errs.New(errs.Input, r.Typed, "is a directory").Hinted("a layout in a directory is read with oci:"), d.Close())
 	}
-	return nil, errs.New(errs.Input, r.Typed, "is not a regular file").Hinted("a pipe is read as standard input: %s:-", r.Scheme)
+	return nil, errs.New(errs.Input, r.Typed, "%w", errNotRegular).Hinted("a pipe is read as standard input: %s:-", r.Scheme)
 }
 
 // spoolStdin copies standard input to scratch, because an archive is not read in order.

@@ -159,6 +159,8 @@ func (m *Mux) openStdin(ctx context.Context, subject string) (io.ReadCloser, err
 	return r, errs.Wrap(subject, err)
 }
 
+var errNotRegular = errors.New("is not a regular file")
+
 // openFile opens a regular file; subject is what errors name.
 func (m *Mux) openFile(ctx context.Context, path, subject string) (fsys.File, error) {
 	if m.o.Files == nil {
@@ -169,7 +171,7 @@ func (m *Mux) openFile(ctx context.Context, path, subject string) (fsys.File, er
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, errs.New(errs.NotFound, subject, "there is no such file")
 	case errors.Is(err, fs.ErrInvalid):
-		return nil, errs.New(errs.Input, subject, "is not a regular file")
+		return nil, errs.New(errs.Input, subject, "%w", errNotRegular)
 	}
 	return f, fsys.Kinded(subject, err)
 }

@@ -73,6 +73,22 @@ func TestTheWrongSchemeIsExplained(t *testing.T) {
 	}
 }
 
+func TestPathsThatCannotBe(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "file"), nil, 0o600))
+	require.NoError(t, os.Symlink("loop", filepath.Join(dir, "loop")))
+	o := transport.Options{Files: osfs.Host{}}
+	for _, scheme := range []string{"oci:", "dir:", "oci-archive:", "docker-archive:"} {
+		for path, kind := range map[string]errs.Kind{"/file/x": errs.NotFound, "/loop": errs.Input, "/" + strings.Repeat("a", 300): errs.Input} {
+			typed := scheme + dir + path
+			_, err := open(t, o, typed)
+			require.Equal(t, kind, errs.Of(err), "%v", err)
+			require.ErrorContains(t, err, typed+": ")
+			require.Empty(t, errs.HintOf(err))
+		}
+	}
+}
+
 func TestMem(t *testing.T) {
 	r, f := mem.New(), contenttest.NewImage()
 	s := r.Sink()
