@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"iter"
 	"slices"
 	"testing"
 
@@ -18,6 +19,8 @@ import (
 	"github.com/stevedore-oci/stevedore/core/ref"
 	"github.com/stevedore-oci/stevedore/fetchshim"
 	"github.com/stevedore-oci/stevedore/fetchshim/nethttp"
+	"github.com/stevedore-oci/stevedore/transport"
+	"github.com/stevedore-oci/stevedore/transport/fsys/osfs"
 	"github.com/stevedore-oci/stevedore/transport/registry"
 )
 
@@ -76,6 +79,7 @@ func TestPush(t *testing.T) {
 			t.Run("mount", func(t *testing.T) { mounts(t, host) })
 			t.Run("manage", func(t *testing.T) { manages(t, host) })
 			t.Run("read back", func(t *testing.T) { readBack(t, host) })
+			t.Run("theirs", func(t *testing.T) { readTheirs(t, host) })
 		})
 	}
 }
@@ -227,6 +231,40 @@ func readBack(t *testing.T, host string) {
 	run(t, dir, "oras", "cp", "--no-tty", "--from-plain-http", r.Typed, "--to-oci-layout", "oras:latest")
 	for _, l := range []string{"skopeo", "regctl", "oras"} {
 		require.Equal(t, want, walk(t, m, "oci:"+dir+"/"+l+":latest"), l)
+	}
+}
+
+// readTheirs reads what the tools of other projects push.
+func readTheirs(t *testing.T, host string) {
+	f := nethttp.New(nethttp.Options{})
+	t.Cleanup(f.CloseIdle)
+	m := transport.New(transport.Options{Files: osfs.Host{}, Fetcher: f})
+	from := harbor(t)
+	want := walk(t, m, "oci:"+from+":latest")
+	for name, write := range writers(t, host, from) {
+		to := host + "/" + name + "/harbor:v1"
+		write(to)
+		require.Equal(t, want, walk(t, m, "docker://"+to), name)
+	}
+}
+
+// writers are the tools of other projects that push the layout from to a registry; crane, which pushes no index of an image
+// layout with tags, copies what skopeo pushed.
+func writers(t *testing.T, host, from string) iter.Seq2[string, func(to string)] {
+	dir := t.TempDir()
+	return func(yield func(string, func(string)) bool) {
+		_ = yield("skopeo", func(to string) {
+			run(t, dir, "skopeo", "copy", "-q", "--all", "--preserve-digests", "--dest-tls-verify=false", "oci:"+from+":latest", "docker://"+to)
+		}) && yield("crane", func(to string) { run(t, dir, "crane", "copy", host+"/skopeo/harbor:v1", to) }) &&
+			yield("oras", func(to string) {
+				run(t, dir, "oras", "cp", "--no-tty", "--from-oci-layout", from+":latest", "--to-plain-http", to)
+			}) &&
+			yield("regctl", func(to string) {
+				run(t, dir, "regctl", "--host", "reg="+host+",tls=disabled", "image", "copy", "ocidir://"+from+":latest", to)
+			}) &&
+			yield("regctl-chunks", func(to string) {
+				run(t, dir, "regctl", "--host", "reg="+host+",tls=disabled,blobmax=1000,blobchunk=500000", "image", "copy", "ocidir://"+from+":latest", to)
+			})
 	}
 }
 

@@ -38,41 +38,27 @@ func TestServeToOthers(t *testing.T) {
 	m := transport.New(transport.Options{Files: osfs.Host{}, Fetcher: f})
 	want := walk(t, m, "oci:"+from+":latest")
 	dir := t.TempDir()
-	regctl := []string{"--host", "reg=" + host + ",tls=disabled", "image", "copy"}
-	pushes := map[string]func(to string){
-		"skopeo": func(to string) {
-			run(t, dir, "skopeo", "copy", "-q", "--all", "--preserve-digests", "--dest-tls-verify=false", "oci:"+from+":latest", "docker://"+to)
-		},
-		"regctl": func(to string) { run(t, dir, "regctl", append(regctl, "ocidir://"+from+":latest", to)...) },
-		"regctl-chunks": func(to string) {
-			run(t, dir, "regctl", "--host", "reg="+host+",tls=disabled,blobmax=1000,blobchunk=500000", "image", "copy", "ocidir://"+from+":latest", to)
-		},
-		"oras": func(to string) {
-			run(t, dir, "oras", "cp", "--no-tty", "--from-oci-layout", from+":latest", "--to-plain-http", to)
-		},
-		"crane": func(to string) { run(t, dir, "crane", "copy", host+"/skopeo/app:v1", to) },
-	}
-	for _, name := range []string{"skopeo", "regctl", "regctl-chunks", "oras", "crane"} {
-		to := host + "/" + name + "/app:v1"
-		pushes[name](to)
+	for name, write := range writers(t, host, from) {
+		to := host + "/" + name + "/harbor:v1"
+		write(to)
 		require.Equal(t, want, walk(t, m, "docker://"+to), name)
 	}
 	for _, name := range []string{"skopeo", "regctl", "oras", "crane"} {
-		at := host + "/" + name + "/app:v1"
+		at := host + "/" + name + "/harbor:v1"
 		require.Equal(t, want.root.String()+"\n", run(t, dir, "crane", "digest", at))
 		run(t, dir, "crane", "validate", "--fast", "--remote", at)
-		run(t, dir, "regctl", append(regctl, at, host+"/moved/"+name+":v1")...) // mounts
+		run(t, dir, "regctl", "--host", "reg="+host+",tls=disabled", "image", "copy", at, host+"/moved/"+name+":v1") // mounts
 		require.Equal(t, want, walk(t, m, "docker://"+host+"/moved/"+name+":v1"))
 	}
-	require.Equal(t, "v1\n", run(t, dir, "crane", "ls", host+"/oras/app"))
+	require.Equal(t, "v1\n", run(t, dir, "crane", "ls", host+"/oras/harbor"))
 	require.Contains(t, run(t, dir, "crane", "catalog", host), "moved/skopeo\n")
-	run(t, dir, "crane", "delete", host+"/oras/app@"+want.root.String())
-	_, err := tryWalk(t, m, "docker://"+host+"/oras/app:v1")
+	run(t, dir, "crane", "delete", host+"/oras/harbor@"+want.root.String())
+	_, err := tryWalk(t, m, "docker://"+host+"/oras/harbor:v1")
 	require.Error(t, err)
-	require.Equal(t, want, walk(t, m, "docker://"+host+"/crane/app:v1"), "other repositories keep theirs")
+	require.Equal(t, want, walk(t, m, "docker://"+host+"/crane/harbor:v1"), "other repositories keep theirs")
 
 	run(t, dir, "cp", from+"/index.json", "sbom.json")
-	run(t, dir, "oras", "attach", "--no-tty", "--plain-http", "--artifact-type", "text/x-sbom", host+"/crane/app:v1", "sbom.json:application/json")
-	require.Contains(t, run(t, dir, "oras", "discover", "--plain-http", host+"/crane/app:v1"), "text/x-sbom")
-	require.Contains(t, run(t, dir, "regctl", "--host", "reg="+host+",tls=disabled", "artifact", "list", host+"/crane/app:v1"), "text/x-sbom")
+	run(t, dir, "oras", "attach", "--no-tty", "--plain-http", "--artifact-type", "text/x-sbom", host+"/crane/harbor:v1", "sbom.json:application/json")
+	require.Contains(t, run(t, dir, "oras", "discover", "--plain-http", host+"/crane/harbor:v1"), "text/x-sbom")
+	require.Contains(t, run(t, dir, "regctl", "--host", "reg="+host+",tls=disabled", "artifact", "list", host+"/crane/harbor:v1"), "text/x-sbom")
 }

@@ -66,9 +66,12 @@ func fill(ctx context.Context, w content.Writer, b content.Blob) error {
 		return err
 	}
 	defer func() { _ = r.Close() }()
-	_, err = io.Copy(w, r)
+	_, err = io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{r}, make([]byte, piece))
 	return err
 }
+
+// piece is how many bytes are copied at a time: as many as a connection buffers, so that they are read past its buffer.
+const piece = 64 << 10
 
 // openAt opens b without its own verification where it can, since the writer verifies, and hashing costs.
 func openAt(ctx context.Context, b content.Blob, offset int64) (io.ReadCloser, error) {
