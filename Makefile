@@ -11,9 +11,10 @@ export STEVEDORE_IMAGES
 help: ## This text
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
 
-run: web build ## Build everything and inspect the bundled image natively, under WASI, in Node and at the edge
+run: web build ## Build everything, show the bundled image natively, under WASI, in Node and at the edge, and serve the page
 	@tests/setup.sh run
 	@tests/run.sh
+	@tests/page.sh
 
 build: ## The native binary: bin/stevedore
 	@tests/setup.sh build
