@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 
@@ -90,7 +91,7 @@ func FuzzGlobs(f *testing.F) {
 			return
 		}
 		got := match(name)
-		if strings.ContainsAny(pattern, `[]\\`) || strings.ContainsAny(pattern+name, "\n\xff") {
+		if strings.ContainsAny(pattern, `[]\\`) || strings.Contains(pattern+name, "\n") || !utf8.ValidString(pattern+name) {
 			return // only looked at for panics
 		}
 		require.Equal(t, expression(pattern).MatchString(strings.TrimSuffix(name, "/")+"/"), got, "%q of %q", name, pattern)
