@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -247,6 +248,27 @@ func TestMount(t *testing.T) {
 	how, err = r.sink.PutBlob(t.Context(), r.client.Repository(parse(t, "other.example/x/y")).Blob(letter.Descriptor))
 	require.NoError(t, err)
 	require.Equal(t, content.Mounted, how, "another registry has nothing to mount from")
+}
+
+// TestMountToken: the token of a mount is for both repositories, also where the registry names one.
+func TestMountToken(t *testing.T) {
+	r := newRig(t, "r.example/a/b", func(_ context.Context, req *fetchshim.Request) (*fetchshim.Response, error) {
+		u, err := url.Parse(req.URL)
+		require.NoError(t, err)
+		switch {
+		case u.Host == "auth.example":
+			return answer(200, fmt.Sprintf(`{"token":%q}`, strings.Join(u.Query()["scope"], "+"))), nil
+		case req.Header.Get("Authorization") == "":
+			return answer(401, "", `WWW-Authenticate: Bearer realm="https://auth.example/",scope="repository:a/b:pull,push"`), nil
+		case req.Method == "HEAD":
+			return answer(404, ""), nil
+		}
+		require.Equal(t, "Bearer repository:a/b:pull,push+repository:x/y:pull", req.Header.Get("Authorization"))
+		return answer(201, ""), nil
+	}, nil)
+	how, err := r.sink.PutBlob(t.Context(), r.client.Repository(parse(t, "r.example/x/y")).Blob(letter.Descriptor))
+	require.NoError(t, err)
+	require.Equal(t, content.Mounted, how)
 }
 
 // TestCreate: a repository that is not there is made once, for all the blobs that find it missing.

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"io"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 
@@ -29,7 +30,7 @@ type Options struct {
 type Target struct {
 	Registry string // the Keychain's name for it
 	Origin   string // scheme://host[:port]: the one place that its credentials and tokens are sent to, realms aside
-	Scope    string // what a token has to allow, "repository:NAME:pull"
+	Scope    string // what a token has to allow, "repository:NAME:pull"; several with spaces between them
 	// Repository is asked about where the Keychain knows repositories; "" for none.
 	Repository string
 }
@@ -138,7 +139,7 @@ func (a *Authenticator) choose(t Target, headers []string, text string) (answer,
 				continue
 			}
 			ans.scheme, ans.realm, ans.service = bearer, c.Params["realm"], c.Params["service"]
-			ans.scopes = or(c.Params["scope"], t.Scope)
+			ans.scopes = t.scopes(c.Params["scope"])
 			return ans, nil
 		case basicScheme:
 			basic = true
@@ -155,6 +156,20 @@ func (a *Authenticator) choose(t Target, headers []string, text string) (answer,
 		return answer{}, errs.New(errs.Unauthorized, t.Registry, "%s", or(text, "asks for a credential without saying which (no WWW-Authenticate)"))
 	}
 	return answer{}, errs.New(errs.Unsupported, t.Registry, "asks for authentication by %s; known are Bearer and Basic", strings.Join(schemes, ", "))
+}
+
+// scopes are what a token is asked for: what the challenge names, since registries have scopes of their own (Amazon's is "aws"),
+// and the further repositories that the request is about, which not every registry thinks of when a blob is mounted.
+func (t Target) scopes(challenge string) string {
+	if challenge == "" {
+		return t.Scope
+	}
+	for i, s := range strings.Fields(t.Scope) {
+		if i > 0 && !slices.Contains(strings.Fields(challenge), s) {
+			challenge += " " + s
+		}
+	}
+	return challenge
 }
 
 // refused is the error of a 401 that there is no better answer to.
