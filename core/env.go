@@ -24,6 +24,8 @@ type Env struct {
 	Registry func(ctx context.Context, r ref.Reference) (content.Cataloger, error)
 	// Sink opens the endpoint of a reference for writing; the caller closes it. Nil: this host writes no images.
 	Sink func(ctx context.Context, r ref.Reference) (content.Sink, error)
+	// Leftovers opens what broken copies left at a reference; the caller closes it. Nil: this host writes no images.
+	Leftovers func(ctx context.Context, r ref.Reference) (content.Leftovers, error)
 	// File opens a file named by the user; "-" is standard input. The caller closes it.
 	File func(ctx context.Context, name string) (io.ReadCloser, error)
 	// Output opens where bytes go. The name is a suggestion for a file ("" for the main output). The verb closes it.

@@ -35,6 +35,7 @@ func writing() []Verb {
 		DefineList("load", "Bring the images of a bundle to a registry", Load),
 		Define("tag", "Give a manifest more tags where it is", Tag),
 		Define("delete", "Take a tag away, or delete a manifest", Delete),
+		Define("clean", "Remove what copies left that broke off", Clean),
 		Define("manifest-put", "Write a manifest or index from a file", ManifestPut),
 		Define("blob-put", "Upload a file as a blob", BlobPut),
 		Define("probe", "Find out what a registry can do", Probe),

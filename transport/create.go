@@ -15,6 +15,7 @@ import (
 	"github.com/stevedore-oci/stevedore/transport/layout"
 	"github.com/stevedore-oci/stevedore/transport/mem"
 	"github.com/stevedore-oci/stevedore/transport/static"
+	"github.com/stevedore-oci/stevedore/transport/store"
 )
 
 // Create opens the endpoint of r for writing; the caller closes it, and gives [ref.Reference.Ident] of r to PutManifest of
@@ -86,20 +87,65 @@ func (m *Mux) target(ctx context.Context, r ref.Reference) (*archive.Target, err
 		}
 		return archive.ToStream(m.o.Scratch, m.o.Stdout), nil
 	}
+	d, name, err := m.place(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	return archive.ToFile(ctx, d, name, r.Typed)
+}
+
+// place opens the directory of an archive, and says what it is called there.
+func (m *Mux) place(ctx context.Context, r ref.Reference) (fsys.WritableDir, string, error) {
 	if m.o.Writable == nil {
-		return nil, errs.New(errs.Unsupported, r.Typed, "this host writes no files")
+		return nil, "", errs.New(errs.Unsupported, r.Typed, "this host writes no files")
 	}
 	d, name, err := m.o.Writable.Place(ctx, r.Path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, errs.New(errs.NotFound, r.Typed, "there is no such directory to write it in")
+		return nil, "", errs.New(errs.NotFound, r.Typed, "there is no such directory to write it in")
 	case errors.Is(err, fs.ErrInvalid):
-		return nil, errs.New(errs.Input, r.Typed, "is not a regular file").
+		return nil, "", errs.New(errs.Input, r.Typed, "is not a regular file").
 			Hinted("a layout in a directory is written with oci:, and - is standard output")
-	case err != nil:
+	}
+	return d, name, fsys.Kinded(r.Typed, err)
+}
+
+// Leftovers opens what copies to r left that broke off; the caller closes it. Kinds: those of Create, not_found for a
+// directory that is not there, unsupported for what is neither a directory nor a file.
+func (m *Mux) Leftovers(ctx context.Context, r ref.Reference) (content.Leftovers, error) {
+	lock := ""
+	switch r.Scheme {
+	case ref.OCI:
+		lock = layout.Lock
+	case ref.Dir:
+		lock = dir.Lock
+	case ref.Static:
+		lock = static.Lock
+	case ref.OCIArchive, ref.DockerArchive:
+		if r.Path == stdin {
+			break
+		}
+		d, name, err := m.place(ctx, r)
+		if err != nil {
+			return nil, err
+		}
+		return archive.NewLeftovers(d, name), nil
+	}
+	if lock == "" {
+		return nil, errs.New(errs.Unsupported, r.Typed, "nothing is kept there of copies that break off")
+	}
+	there, err := m.opened(ctx, r) // since what is not there must not be made
+	if err != nil {
+		return nil, err
+	}
+	if err := there.Close(); err != nil {
 		return nil, fsys.Kinded(r.Typed, err)
 	}
-	return archive.ToFile(ctx, d, name, r.Typed)
+	d, err := m.createDir(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	return store.NewLeftovers(d, lock), nil
 }
 
 // createMem finds a repository in memory that can be written.

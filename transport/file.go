@@ -17,6 +17,21 @@ import (
 
 // openDir opens oci:, dir: and static:.
 func (m *Mux) openDir(ctx context.Context, r ref.Reference) (content.Source, error) {
+	d, err := m.opened(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	switch r.Scheme {
+	case ref.Dir:
+		return as(dir.Open(ctx, d, r.Typed))
+	case ref.Static:
+		return as(static.Open(ctx, d, r.Repository, r.Typed))
+	}
+	return as(layout.Open(ctx, d, r.Typed))
+}
+
+// opened opens the folder of a reference.
+func (m *Mux) opened(ctx context.Context, r ref.Reference) (fsys.Dir, error) {
 	if m.o.Files == nil {
 		return nil, errs.New(errs.Unsupported, r.Typed, "this host has no files")
 	}
@@ -27,16 +42,8 @@ func (m *Mux) openDir(ctx context.Context, r ref.Reference) (content.Source, err
 	case errors.Is(err, fs.ErrInvalid):
 		return nil, errs.New(errs.Input, r.Typed, "is not a directory").
 			Hinted("a file is read with oci-archive: or docker-archive:")
-	case err != nil:
-		return nil, fsys.Kinded(r.Typed, err)
 	}
-	switch r.Scheme {
-	case ref.Dir:
-		return as(dir.Open(ctx, d, r.Typed))
-	case ref.Static:
-		return as(static.Open(ctx, d, r.Repository, r.Typed))
-	}
-	return as(layout.Open(ctx, d, r.Typed))
+	return d, fsys.Kinded(r.Typed, err)
 }
 
 // openArchive opens oci-archive: and docker-archive:, from a file or from standard input.

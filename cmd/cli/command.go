@@ -33,6 +33,7 @@ var examples = map[string]string{
 	"tag":     "  stevedore tag registry.example/app:1.2.3 1.2 1 latest",
 	"delete":  "  stevedore delete registry.example/app:old\n  stevedore delete --manifest --referrers registry.example/app:old\n  stevedore delete --dry-run registry.example/app@sha256:…",
 	"probe":   "  stevedore probe registry.example/app\n  stevedore probe --push --json registry.example/scratch",
+	"clean":   "  stevedore clean --dry-run oci:./layout\n  stevedore clean oci-archive:images.tar",
 	"catalog": "  stevedore catalog --limit 100 registry.example",
 
 	"validate":      "  stevedore validate oci:./layout:latest\n  stevedore validate --json registry.example/app:1 | jq '.[] | select(.error)'",

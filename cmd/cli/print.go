@@ -213,6 +213,8 @@ func (p *printer) result(v core.Verb, out []byte) error {
 		return show(out, p.tagged)
 	case "delete":
 		return show(out, p.deleted)
+	case "clean":
+		return show(out, p.cleaned)
 	case "version":
 		return show(out, func(o core.VersionOut) error {
 			return p.line([]byte(fmt.Sprintf("stevedore %s, reactor ABI %d", o.Version, o.ABI)))

@@ -27,6 +27,18 @@ func (p *printer) tagged(o core.TagOut) error {
 	return err
 }
 
+func (p *printer) cleaned(o core.CleanOut) error {
+	verb := "removed"
+	if o.DryRun {
+		verb = "would remove"
+	}
+	for _, l := range o.Leftovers {
+		fmt.Fprintf(p.w, "%s  %s\n", p.digest(l.Digest, 25), size(l.Size))
+	}
+	_, err := fmt.Fprintf(p.w, "%s %s of %s\n", verb, size(o.Bytes), plural(len(o.Leftovers), "blob"))
+	return err
+}
+
 func (p *printer) deleted(o core.DeleteOut) error {
 	verb := "deleted"
 	if o.DryRun {

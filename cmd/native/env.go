@@ -53,7 +53,7 @@ func environment(_ context.Context, g cli.Global, events func(event.Event)) (*co
 		o.PlainHTTP = func(string) bool { return g.PlainHTTP == "true" }
 	}
 	mux := transport.New(o)
-	env.Source, env.Sink, env.Registry, env.File = mux.Open, mux.Create, mux.Registry, mux.OpenFile
+	env.Source, env.Sink, env.Registry, env.Leftovers, env.File = mux.Open, mux.Create, mux.Registry, mux.Leftovers, mux.OpenFile
 	return env, func() {
 		_ = scratch.Close()
 		_ = os.RemoveAll(temp)

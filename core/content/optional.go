@@ -2,7 +2,9 @@ package content
 
 import (
 	"context"
+	"io"
 
+	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
@@ -14,4 +16,19 @@ type ImagesOnly interface{ ImagesOnly() bool }
 // same descriptor stores it anew instead of finding that it exists.
 type Checker interface {
 	CheckBlob(ctx context.Context, d v1.Descriptor) error
+}
+
+// Leftover is a part of a blob that a copy left which broke off.
+type Leftover struct {
+	Digest digest.Digest `json:"digest" help:"of the whole blob"`
+	Size   int64         `json:"size" help:"bytes that are there"`
+}
+
+// Leftovers are what copies left at an endpoint for the next one to go on with.
+type Leftovers interface {
+	// List tells what there is, also what a process is just writing.
+	List(ctx context.Context) ([]Leftover, error)
+	// Remove deletes what no process is writing, and returns it.
+	Remove(ctx context.Context) ([]Leftover, error)
+	io.Closer
 }

@@ -27,12 +27,16 @@ type output interface {
 	io.Closer
 }
 
+// spoolOf is the folder beside an archive in which its blobs wait, lockOf what the one holds who writes it.
+func spoolOf(name string) string { return "." + name + ".partial" }
+func lockOf(name string) string  { return "." + name + ".lock" }
+
 // ToFile makes a target of the file name in dir, which Commit replaces. Blobs wait beside it, in a folder .name.partial
 // that a later copy goes on with, and that is gone when one ends well. It owns dir, also after an error. Kind denied when
 // another process writes the same archive.
 func ToFile(ctx context.Context, dir fsys.WritableDir, name, subject string) (*Target, error) {
-	spool := "." + name + ".partial"
-	unlock, ok, err := fsys.TryLock(ctx, dir, "."+name+".lock")
+	spool := spoolOf(name)
+	unlock, ok, err := fsys.TryLock(ctx, dir, lockOf(name))
 	if err == nil && !ok {
 		err = errs.New(errs.Denied, subject, "is being written by another process")
 	}

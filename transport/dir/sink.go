@@ -25,8 +25,8 @@ const (
 	versionContent = versionPrefix + "1.1\n"
 )
 
-// lock is held as long as a folder is open for writing.
-const lock = store.PartialDir + "/write.lock"
+// Lock is held as long as a folder is open for writing.
+const Lock = store.PartialDir + "/write.lock"
 
 // Sink is such a folder opened for writing, a [content.Sink]. Blobs are stored as they come; the manifest that makes an image
 // of them, and takes the place of the one that was there, is written by Commit.
@@ -42,7 +42,7 @@ type Sink struct {
 // subject is what errors name. Kinds: input for a folder with something else in it, whose files could be taken for those of
 // the image and removed; denied when another process writes to it.
 func Create(ctx context.Context, dir fsys.WritableDir, subject string) (*Sink, error) {
-	unlock, ok, err := fsys.TryLock(ctx, dir, lock)
+	unlock, ok, err := fsys.TryLock(ctx, dir, Lock)
 	if err == nil && !ok {
 		err = errs.New(errs.Denied, subject, "is being written by another process")
 	}
@@ -218,7 +218,7 @@ func isContent(name string) bool {
 // Close lets go of the folder. What was stored and not committed stays, for the next copy to find.
 func (s *Sink) Close() error {
 	err := s.unlock()
-	s.blobs.Tidy(context.Background(), lock)
+	s.blobs.Tidy(context.Background(), Lock)
 	return errors.Join(err, s.dir.Close())
 }
 

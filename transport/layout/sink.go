@@ -20,8 +20,8 @@ import (
 // VersionFile is the content of oci-layout.
 const VersionFile = `{"imageLayoutVersion":"` + v1.ImageLayoutVersion + `"}`
 
-// lock is held while index.json changes.
-const lock = store.PartialDir + "/" + v1.ImageIndexFile + ".lock"
+// Lock is held while index.json changes.
+const Lock = store.PartialDir + "/" + v1.ImageIndexFile + ".lock"
 
 // Sink is a layout opened for writing, a [content.Sink].
 //
@@ -86,7 +86,7 @@ func (s *Sink) Commit(ctx context.Context) error {
 }
 
 func (s *Sink) commit(ctx context.Context) (err error) {
-	unlock, err := fsys.Lock(ctx, s.dir, lock, s.clock)
+	unlock, err := fsys.Lock(ctx, s.dir, Lock, s.clock)
 	if err != nil {
 		return err
 	}
@@ -135,7 +135,7 @@ func (s *Sink) readIndex(ctx context.Context) ([]byte, error) {
 
 // Close lets go of the layout. What was stored and not committed stays, for the next copy to find.
 func (s *Sink) Close() error {
-	s.blobs.Tidy(context.Background(), lock)
+	s.blobs.Tidy(context.Background(), Lock)
 	return s.dir.Close()
 }
 

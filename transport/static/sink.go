@@ -19,8 +19,8 @@ import (
 	"github.com/stevedore-oci/stevedore/transport/store"
 )
 
-// lock is held while manifests and lists change, those of all repositories.
-const lock = store.PartialDir + "/registry.lock"
+// Lock is held while manifests and lists change, those of all repositories.
+const Lock = store.PartialDir + "/registry.lock"
 
 // Sink is one repository of a folder opened for writing, a [content.Sink]. Blobs are stored as they come; Commit writes the
 // manifests, those that have no tag first, and then the documents that list tags, repositories and referrers.
@@ -130,7 +130,7 @@ func (s *Sink) Commit(ctx context.Context) error {
 }
 
 func (s *Sink) commit(ctx context.Context) (err error) {
-	unlock, err := fsys.Lock(ctx, s.dir, lock, s.clock)
+	unlock, err := fsys.Lock(ctx, s.dir, Lock, s.clock)
 	if err != nil {
 		return err
 	}
@@ -156,7 +156,7 @@ func (s *Sink) manifest(name string) string { return path.Join(top, s.name, mani
 
 // Close lets go of the folder. What was stored and not committed stays, for the next copy to find.
 func (s *Sink) Close() error {
-	s.blobs.Tidy(context.Background(), lock)
+	s.blobs.Tidy(context.Background(), Lock)
 	return s.dir.Close()
 }
 

@@ -46,7 +46,9 @@ type Options struct {
 }
 
 // Writes lets verbs write images wherever a Mux does.
-func Writes(mux *transport.Mux, env *core.Env) { env.Sink = mux.Create }
+func Writes(mux *transport.Mux, env *core.Env) {
+	env.Sink, env.Leftovers = mux.Create, mux.Leftovers
+}
 
 // Guest is one instance of the reactor. It is safe for concurrent use.
 type Guest struct {

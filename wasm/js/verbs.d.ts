@@ -549,6 +549,29 @@ export interface DeleteOut {
   dryRun?: boolean;
 }
 
+export interface CleanIn {
+  /** layout, folder or archive that copies were written to */
+  ref: string;
+  /** say what is left and remove nothing */
+  dryRun?: boolean;
+}
+
+export interface CleanOut {
+  /** parts of blobs, and of an archive that was never finished all blobs */
+  leftovers: Leftover[];
+  /** of all of them */
+  bytes: number;
+  /** nothing was removed */
+  dryRun?: boolean;
+}
+
+export interface Leftover {
+  /** of the whole blob */
+  digest: string;
+  /** bytes that are there */
+  size: number;
+}
+
 export interface ManifestPutIn {
   /** tag or digest that it gets */
   ref: string;
@@ -646,6 +669,8 @@ export interface Verbs<Options = CallOptions> {
   tag(request: TagIn, options?: Options): Call<TagOut>;
   /** Take a tag away, or delete a manifest. */
   delete(request: DeleteIn, options?: Options): Call<DeleteOut>;
+  /** Remove what copies left that broke off. */
+  clean(request: CleanIn, options?: Options): Call<CleanOut>;
   /** Write a manifest or index from a file. */
   manifestPut(request: ManifestPutIn, options?: Options): Call<ManifestOut>;
   /** Upload a file as a blob. */
