@@ -11,5 +11,5 @@ web=$!
 trap 'kill "$web" 2>/dev/null || true' EXIT INT TERM
 read -r line <&3 || { echo "page: bin/stevedore web did not start" >&2; exit 1; }
 url=$(sed -nE 's/.*"url":"([^"]+)".*/\1/p' <<<"$line")
-printf '  %s&ref=example:\n  Open it to look inside the bundled image; the work is done in the browser. Ctrl-C ends it.\n' "$url"
+printf '  %s&ref=example:latest\n  Open it to look inside the bundled image; the work is done in the browser. Ctrl-C ends it.\n' "$url"
 wait "$web"
