@@ -23,6 +23,7 @@ build: ## The native binary: bin/stevedore
 web: wasm ## The inspector page, a plain folder for any web server: web/dist
 	@tests/setup.sh web
 	cd web && npm run --silent check && npm run --silent build
+	rm -rf wasm/js/inspector && mkdir wasm/js/inspector && cp -r web/dist/inspector.js web/dist/assets wasm/js/inspector
 	rm -rf web/dist.gz && cp -r web/dist web/dist.gz
 	find web/dist.gz -type f -regex '.*\.\(html\|js\|css\|svg\|json\|wasm\)' -exec gzip -9n {} +
 

@@ -30,6 +30,11 @@ grep -v '^#' tests/sizes.txt | while read -r file limit; do
 	[ "$size" -le "$limit" ] || { echo "$file is over its budget: edit tests/sizes.txt and say why"; exit 1; }
 done
 
+step the page
+size=$(cat web/dist/*.js web/dist/assets/*.css $(ls web/dist/assets/*.js | grep -v wasm_exec) | gzip -9 | wc -c)
+printf '  %-20s %8d of %8d bytes, gzip -9\n' "script and style" "$size" 120000
+[ "$size" -le 120000 ] || { echo "the page's own script and style are over their budget"; exit 1; }
+
 step generated files
 go run ./cmd/docgen -check
 

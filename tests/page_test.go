@@ -25,6 +25,8 @@ type pageWorld struct {
 	Dist     string `json:"dist"`
 	Fixtures string `json:"fixtures"`
 	Large    string `json:"large"`
+	Many     string `json:"many"`
+	Hostile  string `json:"hostile"`
 	Open     string `json:"open"`
 	Closed   string `json:"closed"`
 	Secret   string `json:"secret"`
@@ -50,7 +52,7 @@ func newPageWorld(t *testing.T) pageWorld {
 	closed := closedRegistry(t)
 	base, token := startWeb(t, "--allow-registry", closed)
 	return pageWorld{
-		Dist: dist, Fixtures: dir, Large: large, Open: registryOf(t, harbor), Closed: closed, Secret: secretRegistry(t),
+		Dist: dist, Fixtures: dir, Large: large, Many: manyFiles(t), Hostile: hostileImage(t), Open: registryOf(t, harbor), Closed: closed, Secret: secretRegistry(t),
 		Web: base + "/#relay=" + token, Config: m.Config.Digest.String(), Layer: m.Layers[1].Digest.String(),
 		Busybox: written(t, dir, "cat", "/bin/busybox"), App: written(t, dir, "export", "/opt/app"),
 	}
@@ -129,4 +131,9 @@ func TestPage(t *testing.T) {
 			runPage(t, "flows.test.mjs", b.name, b.program, world)
 		})
 	}
+}
+
+// TestPageManners measures the page in Chromium, and shows it an image that means harm.
+func TestPageManners(t *testing.T) {
+	runPage(t, "manners.test.mjs", "chromium", "chromium", newPageWorld(t))
 }

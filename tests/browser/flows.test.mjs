@@ -2,6 +2,9 @@
 // {dist, fixtures, large, open, closed, secret, web}: folders, a file, registries and the address of stevedore web.
 
 import assert from 'node:assert/strict'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { serve } from './server.mjs'
 import { Tab } from './tab.mjs'
@@ -276,6 +279,23 @@ test('the relay reads what lets no page read it', here, async () => {
   await tab.see('st-files .row', 'etc')
   assert.doesNotMatch(await tab.url(), /relay/)
   await tab.shot('relay')
+})
+
+test("another site's page embeds the element in one line", here, async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'embed-'))
+  await writeFile(join(folder, 'index.html'), `<!doctype html><title>A blog</title><script type="module" src="${server.url}inspector.js"></script>
+    <p>Our image:</p><stevedore-inspector src="docker://${world.open}/harbor:latest"></stevedore-inspector>`)
+  const blog = await serve({ '/': folder })
+  try {
+    await tab.goto(blog.url)
+    await tab.read()
+    await tab.see('st-files .row', 'etc')
+    assert.equal(await tab.url(), blog.url)
+    await tab.shot('element')
+  } finally {
+    blog.close()
+    await rm(folder, { recursive: true })
+  }
 })
 
 test('what takes long is stopped', here, async () => {

@@ -78,14 +78,14 @@ export class Tab {
   }
 
   /** Waits until the open image is read, or has failed. */
-  async read(phase = 'done') {
+  async read(phase = 'done', patience = 6 * PATIENCE) {
     const was = await this.run(async (phase, patience) => {
       const { session } = document.querySelector('stevedore-inspector')
       for (const end = Date.now() + patience; Date.now() < end; await new Promise(r => setTimeout(r, 30))) {
         if (session.phase === phase && !session.busy) return phase
       }
       return `${session.phase}: ${JSON.stringify(session.problem)}`
-    }, phase, PATIENCE * 3)
+    }, phase, patience)
     assert.equal(was, phase)
     await this.run(() => new Promise(resolve => requestAnimationFrame(() => requestAnimationFrame(resolve))))
   }

@@ -5,6 +5,7 @@ import { EXAMPLE, fromExample, fromReference, fromTransfer } from './loader.js'
 import { Session } from './session.js'
 import { shared, tokens } from './styles.js'
 import { FRESH, type Go, type Place, TABS, type Tab, type View } from './view.js'
+import { soon } from './parts/part.js'
 import type { Again } from './parts/problem.js'
 import type { Make, Open } from './parts/start.js'
 import type { Choose } from './parts/summary.js'
@@ -129,7 +130,7 @@ export class Inspector extends LitElement {
   #changed(): void {
     if (this.#due) return
     this.#due = true
-    requestAnimationFrame(() => {
+    soon(this.session, () => {
       this.#due = false
       this.#locate()
       this.requestUpdate()
@@ -232,14 +233,12 @@ export class Inspector extends LitElement {
   #dropped = (event: DragEvent): void => {
     event.preventDefault()
     this.over = false
-    const subject = event.dataTransfer && fromTransfer(event.dataTransfer)
-    if (subject) this.#brought(() => subject)
+    if (event.dataTransfer) this.#brought(fromTransfer(event.dataTransfer))
   }
 
   #pasted = (event: ClipboardEvent): void => {
     if (event.composedPath()[0] instanceof HTMLInputElement || !event.clipboardData) return
-    const subject = fromTransfer(event.clipboardData)
-    this.#brought(() => subject)
+    this.#brought(fromTransfer(event.clipboardData))
   }
 
   override render() {
@@ -252,6 +251,7 @@ export class Inspector extends LitElement {
         ${blank && this.lost ? html`<p class="lost" role="status"><b>${this.lost}</b> was open here. It stayed on your machine: drop it again to go on where you were.</p>` : nothing}
         ${blank && !this.src ? html`<st-start></st-start>` : nothing}
         ${this.session.summary ? html`<st-summary .session=${this.session} .view=${this.view}></st-summary>` : nothing}
+        ${blank || this.session.summary ? nothing : html`<h1 class="sr">Container image</h1>`}
         ${this.#busy()}
         ${problem ? html`<st-problem .problem=${problem}></st-problem>` : nothing}
         ${warnings.length > 0 ? html`<ul class="warnings" tabindex="0" role="list" aria-label="Warnings">${warnings.slice(0, 20).map(w => html`<li>${w}</li>`)}</ul>` : nothing}

@@ -2,7 +2,7 @@
 
 import exampleUrl from '../build/harbor.tar?url'
 import { fail } from './problem.js'
-import { compressionOf, namesIn } from './sniff.js'
+import { type Compression, compressionOf, namesIn } from './sniff.js'
 
 export interface Subject {
   kind: 'registry' | 'file' | 'folder' | 'example'
@@ -54,50 +54,53 @@ async function received(response: Response, progress: (done: number, total: numb
 }
 
 /** A tar of an image, compressed or not. */
-export async function fromFile(file: File): Promise<Subject> {
+export async function fromFile(file: File, signal?: AbortSignal, progress: Tell = () => {}): Promise<Subject> {
   const name = plainName(file.name)
   const compression = await compressionOf(file)
   if (file.size === 0) fail('input', `${file.name} is empty.`)
   if (compression === 'other') fail('unsupported', `${file.name} is compressed with xz or bzip2.`, 'Decompress it first; gzip and zstd are read as they are.')
-  const scheme = await archiveScheme(file)
-  return { kind: 'file', title: file.name, base: `${scheme}:${name}`, suffix: '', inputs: { [name]: file } }
+  const tar = compression === 'gzip' ? await gunzipped(file, signal, progress) : file
+  const scheme = await archiveScheme(tar, file.name, compression)
+  return { kind: 'file', title: file.name, base: `${scheme}:${name}`, suffix: '', inputs: { [name]: tar } }
+}
+
+type Tell = (done: number, total: number) => void
+
+/**
+ * A compressed archive is decompressed once, by the browser, which keeps it where it likes; the module would do it for every
+ * request. Some browsers take one member of a gzip file only: then the module gets the file as it is.
+ */
+async function gunzipped(file: File, signal: AbortSignal | undefined, progress: Tell): Promise<Blob> {
+  let done = 0
+  const counted = new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
+    transform(chunk, out) {
+      signal?.throwIfAborted()
+      out.enqueue(chunk)
+      progress((done += chunk.length), file.size)
+    },
+  })
+  try {
+    return await new Response(file.stream().pipeThrough(counted).pipeThrough(new DecompressionStream('gzip'))).blob()
+  } catch {
+    signal?.throwIfAborted()
+    return file
+  }
 }
 
 const OCI_NAMES = ['oci-layout', 'index.json']
 const DOCKER_NAMES = ['manifest.json', 'repositories']
 
 /** docker save since version 25 writes both forms at once: then the OCI one, which has the digests of the registry. */
-async function archiveScheme(file: File): Promise<string> {
-  const compression = await compressionOf(file)
-  const tar = compression === 'gzip' ? await headOfGzip(file) : file
-  if (compression === 'zstd') return 'docker-archive'
+async function archiveScheme(tar: Blob, name: string, compression: Compression): Promise<string> {
+  if ((await compressionOf(tar)) !== 'none') return 'docker-archive' // the module looks into it
   const found = await namesIn(tar, names => OCI_NAMES.every(n => names.has(n)))
-  if (!found) {
-    fail('input', `${file.name} is no tar archive.`, 'Drop what docker save, podman save or skopeo copy … oci-archive: wrote.')
-  }
+  if (!found && compression !== 'none') fail('input', `${name} is compressed, but what is in it is no tar archive.`)
+  if (!found) fail('input', `${name} is no tar archive.`, 'Drop what docker save, podman save or skopeo copy … oci-archive: wrote.')
   const { names, cut } = found
   if (OCI_NAMES.some(n => names.has(n))) return 'oci-archive'
-  if (DOCKER_NAMES.some(n => names.has(n)) || tar !== file) return 'docker-archive'
-  if (cut) fail('verification', `${file.name} ends too early: a part of it is missing.`, 'Copy or download it again.')
-  fail('input', `${file.name} is a tar archive, but of no image: it has no index.json and no manifest.json.`, 'Drop what docker save wrote, not docker export.')
-}
-
-/** The first part of a compressed tar; its names are those that come first. */
-async function headOfGzip(file: File): Promise<Blob> {
-  const reader = file.stream().pipeThrough(new DecompressionStream('gzip')).getReader()
-  const parts: Uint8Array<ArrayBuffer>[] = []
-  try {
-    for (let n = 0; n < 4 << 20; ) {
-      const { value, done } = await reader.read()
-      if (done) break
-      parts.push(value)
-      n += value.length
-    }
-  } catch {
-    // What came before the damage still tells what it is; the module will say what is wrong with it.
-  }
-  reader.cancel().catch(() => {})
-  return new Blob(parts)
+  if (DOCKER_NAMES.some(n => names.has(n))) return 'docker-archive'
+  if (cut) fail('verification', `${name} ends too early: a part of it is missing.`, 'Copy or download it again.')
+  fail('input', `${name} is a tar archive, but of no image: it has no index.json and no manifest.json.`, 'Drop what docker save wrote, not docker export.')
 }
 
 /** A folder, as paths and files: the OCI layout, or what skopeo's dir: wrote, that is in it. */
@@ -117,7 +120,7 @@ export function fromFolder(files: [string, File][]): Subject {
 }
 
 /** What was dropped or pasted: one file, or everything in the folders. */
-export async function fromTransfer(data: DataTransfer): Promise<Subject> {
+export function fromTransfer(data: DataTransfer): (signal: AbortSignal, progress: Tell) => Promise<Subject> {
   // They must be taken at once: the list is empty after the first wait.
   const entries = [...data.items].filter(i => i.kind === 'file').map(i => {
     const entry = i.webkitGetAsEntry?.()
@@ -125,16 +128,18 @@ export async function fromTransfer(data: DataTransfer): Promise<Subject> {
   })
   const text = data.getData('text/plain').trim()
   const found = entries.filter(e => e !== null)
-  if (found.length === 0) return fromReference(text)
-  const files: [string, File][] = []
-  for (const entry of found) await collect(entry, '', files)
-  return fromFiles(files)
+  return async (signal, progress) => {
+    if (found.length === 0) return fromReference(text)
+    const files: [string, File][] = []
+    for (const entry of found) await collect(entry, '', files)
+    return fromFiles(files, signal, progress)
+  }
 }
 
-export function fromFiles(files: [string, File][]): Subject | Promise<Subject> {
+export function fromFiles(files: [string, File][], signal: AbortSignal, progress: Tell): Subject | Promise<Subject> {
   const first = files[0]
   if (!first) fail('input', 'There is nothing in it.')
-  return files.length === 1 && !first[0].includes('/') ? fromFile(first[1]) : fromFolder(files)
+  return files.length === 1 && !first[0].includes('/') ? fromFile(first[1], signal, progress) : fromFolder(files)
 }
 
 async function collect(entry: FileSystemEntry | File, prefix: string, into: [string, File][]): Promise<void> {

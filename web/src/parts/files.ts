@@ -66,6 +66,7 @@ export class Files extends Part {
       this.#tree = tree
       this.#open = new Set([tree.root])
       this.#query = ''
+      this.#found = undefined
     }
     this.#search(tree)
     this.#reveal(tree)

@@ -2,7 +2,16 @@ import { LitElement, type PropertyDeclarations } from 'lit'
 import { Session } from '../session.js'
 import { FRESH, type View, Go } from '../view.js'
 
-/** A part of the element: it shows the session, and is drawn again at most once a frame while that changes. */
+/** Milliseconds between two drawings while much changes. */
+const CALM = 150
+
+/** Calls back with the next frame; while files come in, a little later. */
+export function soon(session: Session, draw: () => void): void {
+  if (session.busy) setTimeout(draw, CALM)
+  else requestAnimationFrame(draw)
+}
+
+/** A part of the element: it shows the session, and is drawn again now and then while that changes. */
 export class Part extends LitElement {
   static override properties: PropertyDeclarations = { session: { attribute: false }, view: { attribute: false } }
   declare session: Session
@@ -36,7 +45,7 @@ export class Part extends LitElement {
   #changed = (): void => {
     if (this.#due) return
     this.#due = true
-    requestAnimationFrame(() => {
+    soon(this.session, () => {
       this.#due = false
       this.requestUpdate()
     })

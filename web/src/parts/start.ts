@@ -56,7 +56,7 @@ export class Start extends LitElement {
   #picked = (event: Event): void => {
     const input = event.target as HTMLInputElement
     const files = [...(input.files ?? [])].map((f): [string, File] => [f.webkitRelativePath || f.name, f])
-    if (files.length > 0) this.#open(() => fromFiles(files))
+    if (files.length > 0) this.#open((signal, progress) => fromFiles(files, signal, progress))
     input.value = ''
   }
 
