@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"io"
+	stdlog "log"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -146,3 +148,49 @@ func TestHandlerEarlyAnswer(t *testing.T) {
 		require.NoError(t, res.Body.Close())
 	}
 }
+
+// TestHandlerLeavesNoBody: a Fetcher that does not read a request's body leaves the connection fit for the next request, or
+// closes it; net/http does not panic.
+func TestHandlerLeavesNoBody(t *testing.T) {
+	var log strings.Builder
+	srv := httptest.NewUnstartedServer(nethttp.Handler(fetchshim.Func(func(ctx context.Context, req *fetchshim.Request) (*fetchshim.Response, error) {
+		body, err := fetchshim.Bytes("no").Open(ctx)
+		return &fetchshim.Response{Status: 400, Body: body}, err
+	})))
+	var mu sync.Mutex
+	srv.Config.ErrorLog = stdlog.New(writer(func(p []byte) (int, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		return log.Write(p)
+	}), "", 0)
+	srv.Start()
+	f := nethttp.New(nethttp.Options{})
+	for _, size := range []int64{1, 100 << 10, 256 << 10, 300 << 10, 400 << 10, 10 << 20} {
+		for _, known := range []bool{true, false} {
+			body := fetchshim.BodyFunc{Size: size, From: func(context.Context) (io.ReadCloser, error) {
+				return io.NopCloser(io.LimitReader(zeros{}, size)), nil
+			}}
+			if !known {
+				body.Size = -1
+			}
+			for range 3 {
+				resp, err := f.Fetch(t.Context(), &fetchshim.Request{Method: "POST", URL: srv.URL, Body: body})
+				if err != nil { // the connection was closed while the body was sent
+					require.Greater(t, size, int64(256<<10))
+					continue
+				}
+				require.Equal(t, 400, resp.Status)
+				require.NoError(t, resp.Body.Close())
+			}
+		}
+	}
+	f.CloseIdle()
+	srv.Close()
+	mu.Lock()
+	defer mu.Unlock()
+	require.Empty(t, log.String())
+}
+
+type writer func([]byte) (int, error)
+
+func (w writer) Write(p []byte) (int, error) { return w(p) }
