@@ -43,7 +43,7 @@ type Sink struct {
 func Create(dir fsys.WritableDir, name, subject string, c clock.Clock) (*Sink, error) {
 	err := checkName(name)
 	if name == "" {
-		err = errs.New(errs.Input, subject, "names no repository").Hinted("write static:PATH:NAME:TAG, for example static:./public:team/app:v1")
+		err = errs.New(errs.Input, "", "names no repository").Hinted("write static:PATH:NAME:TAG, for example static:./public:team/app:v1")
 	}
 	if err != nil {
 		return nil, errors.Join(errs.Wrap(subject, err), dir.Close())
