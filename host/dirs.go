@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"os"
@@ -13,27 +14,39 @@ import (
 type dirs []dir
 
 type dir struct {
-	guest string
-	root  *os.Root
+	guest, path string
+	written     bool
+	root        *os.Root
 }
 
 // openDirs opens them in the order of the guest's names, since the first one is where relative names start.
-func openDirs(named map[string]string) (dirs, error) {
+func openDirs(o Options) (dirs, error) {
 	var out dirs
-	for _, guest := range slices.Sorted(maps.Keys(named)) {
-		root, err := os.OpenRoot(named[guest])
-		if err != nil {
-			out.close()
-			return nil, &Error{Kind: "input", Message: fmt.Sprintf("the directory for %s: %v", guest, err)}
-		}
-		out = append(out, dir{guest, root})
+	for _, guest := range slices.Sorted(maps.Keys(o.Dirs)) {
+		out = append(out, dir{guest: guest, path: o.Dirs[guest]})
 	}
+	for _, guest := range slices.Sorted(maps.Keys(o.WriteDirs)) {
+		out = append(out, dir{guest: guest, path: o.WriteDirs[guest], written: true})
+	}
+	for i, d := range out {
+		root, err := os.OpenRoot(d.path)
+		if err != nil {
+			out[:i].close()
+			return nil, &Error{Kind: "input", Message: fmt.Sprintf("the directory for %s: %v", d.guest, err)}
+		}
+		out[i].root = root
+	}
+	slices.SortStableFunc(out, func(a, b dir) int { return cmp.Compare(a.guest, b.guest) })
 	return out, nil
 }
 
 func (d dirs) mounts() wazero.FSConfig {
 	conf := wazero.NewFSConfig()
 	for _, one := range d {
+		if one.written {
+			conf = conf.WithDirMount(one.path, one.guest)
+			continue
+		}
 		conf = conf.WithFSMount(one.root.FS(), one.guest)
 	}
 	return conf

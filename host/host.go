@@ -29,7 +29,10 @@ type Options struct {
 	// Dirs makes directories of the machine readable at paths of the guest: {"/images": "/srv/images"}. Symbolic links in
 	// them are followed as long as they stay in the directory.
 	Dirs map[string]string
-	// WorkDir is the path of the guest that relative names start from; "" means the first of Dirs by name.
+	// WriteDirs are directories like those of Dirs in which the reactor may write as well. It keeps to each by itself; a module
+	// that is not to be trusted could follow a symbolic link out of one, so give it none that others put links into.
+	WriteDirs map[string]string
+	// WorkDir is the path of the guest that relative names start from; "" means the first of both by name.
 	WorkDir string
 	// Inputs are files by the name that a request uses for them, for content that is in no directory. They come before Dirs.
 	Inputs map[string]Input
@@ -142,7 +145,7 @@ func (h *Host) Call(ctx context.Context, verb string, request []byte, sinks Sink
 			context.AfterFunc(run, func() { t.Stop() })
 		})()
 	}
-	dirs, err := openDirs(h.o.Dirs)
+	dirs, err := openDirs(h.o)
 	if err != nil {
 		return nil, err
 	}

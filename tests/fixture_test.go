@@ -20,6 +20,7 @@ import (
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/stevedore-oci/stevedore/core/content"
 	"github.com/stevedore-oci/stevedore/fetchshim/nethttp"
 	"github.com/stevedore-oci/stevedore/transport/fsys/osfs"
 	"github.com/stevedore-oci/stevedore/transport/layout"
@@ -130,12 +131,19 @@ func layoutTag(t *testing.T, tag string) v1.Descriptor {
 // shows the same layout.
 func registryOf(t *testing.T, dir string) string {
 	t.Helper()
+	srv := httptest.NewServer(nethttp.Handler(serve.New(serve.Options{Source: layoutOf(t, dir)})))
+	t.Cleanup(srv.Close)
+	return strings.TrimPrefix(srv.URL, "http://")
+}
+
+// layoutOf opens a layout folder until the test ends.
+func layoutOf(t *testing.T, dir string) content.Source {
+	t.Helper()
 	ctx := context.Background()
 	root, err := osfs.Host{}.OpenDir(ctx, dir)
 	require.NoError(t, err)
 	src, err := layout.Open(ctx, root, dir)
 	require.NoError(t, err)
-	srv := httptest.NewServer(nethttp.Handler(serve.New(serve.Options{Source: src})))
-	t.Cleanup(func() { srv.Close(); _ = src.Close() })
-	return strings.TrimPrefix(srv.URL, "http://")
+	t.Cleanup(func() { _ = src.Close() })
+	return src
 }

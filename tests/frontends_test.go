@@ -55,17 +55,25 @@ func (b below) OpenDir(ctx context.Context, p string) (fsys.Dir, error) {
 	return b.Host.OpenDir(ctx, filepath.Join(b.dir, p))
 }
 
+func (b below) CreateDir(ctx context.Context, p string) (fsys.WritableDir, error) {
+	return b.Host.CreateDir(ctx, filepath.Join(b.dir, p))
+}
+
+func (b below) Place(ctx context.Context, p string) (fsys.WritableDir, string, error) {
+	return b.Host.Place(ctx, filepath.Join(b.dir, p))
+}
+
 // library calls the verbs in this process: what all others are compared with.
 func library() frontEnd {
 	return frontEnd{name: "Go library", run: func(t *testing.T, dir string, cases []parityCase) []result {
 		return each(cases, func(c parityCase) result {
 			var out memory
 			mux := transport.New(transport.Options{
-				Files: below{dir: dir}, Fetcher: nethttp.New(nethttp.Options{}),
-				Stdout: func(context.Context) (io.WriteCloser, error) { return &out, nil },
+				Files: below{dir: dir}, Writable: below{dir: dir}, Fetcher: nethttp.New(nethttp.Options{}),
+				Stdout: func(context.Context, string) (io.WriteCloser, error) { return &out, nil },
 			})
 			env := &core.Env{
-				Source: mux.Open, Sink: mux.Create, File: mux.OpenFile, Clock: clock.System{},
+				Source: mux.Open, Sink: mux.Create, Registry: mux.Registry, File: mux.OpenFile, Clock: clock.System{},
 				Output: func(context.Context, string) (io.WriteCloser, error) { return &out, nil },
 			}
 			v, err := core.Find(core.Verbs(), c.Verb)
@@ -113,11 +121,17 @@ func native(t *testing.T) frontEnd {
 }
 
 func reactorWazero(t *testing.T) frontEnd {
+	return reactorWazeroWith(t, func(dir string) host.Options {
+		return host.Options{Fetcher: nethttp.New(nethttp.Options{}), WriteDirs: map[string]string{"/": dir}}
+	})
+}
+
+func reactorWazeroWith(t *testing.T, options func(dir string) host.Options) frontEnd {
 	wasm, err := os.ReadFile(artifact(t, "stevedore.wasm"))
 	require.NoError(t, err)
 	return frontEnd{name: "reactor, wazero", run: func(t *testing.T, dir string, cases []parityCase) []result {
 		ctx := t.Context()
-		h, err := host.New(ctx, wasm, host.Options{Fetcher: nethttp.New(nethttp.Options{}), Dirs: map[string]string{"/": dir}})
+		h, err := host.New(ctx, wasm, options(dir))
 		require.NoError(t, err)
 		defer h.Close(ctx)
 		return each(cases, func(c parityCase) result {
@@ -216,14 +230,14 @@ func batch(t *testing.T, dir string, cases []parityCase, name string, argv ...st
 
 func reactorJS(t *testing.T, name, bin string, flags ...string) frontEnd {
 	script, wasm := absolute(t, "jsrun/run.mjs"), artifact(t, "stevedore.wasm")
-	return frontEnd{name: "reactor, " + name, run: func(t *testing.T, dir string, cases []parityCase) []result {
+	return frontEnd{name: "reactor, " + name, noFolder: true, run: func(t *testing.T, dir string, cases []parityCase) []result {
 		return batch(t, dir, cases, bin, append(flags, script, wasm)...)
 	}}
 }
 
 func workerd(t *testing.T) frontEnd {
 	node, script, bin := tool(t, "node"), absolute(t, "jsrun/workerd.mjs"), tool(t, "workerd")
-	return frontEnd{name: "reactor, workerd", run: func(t *testing.T, dir string, cases []parityCase) []result {
+	return frontEnd{name: "reactor, workerd", noFolder: true, run: func(t *testing.T, dir string, cases []parityCase) []result {
 		return batch(t, dir, cases, node, script, bin, artifact(t, "stevedore.wasm"))
 	}}
 }
@@ -231,7 +245,7 @@ func workerd(t *testing.T) frontEnd {
 // chromium runs a module in a page: the one for browsers in a Worker, the reactor in the page's own thread.
 func chromium(t *testing.T, name, wasm string) frontEnd {
 	node, script, bin := tool(t, "node"), absolute(t, "jsrun/chromium.mjs"), tool(t, "chromium")
-	return frontEnd{name: name + ", Chromium", run: func(t *testing.T, dir string, cases []parityCase) []result {
+	return frontEnd{name: name + ", Chromium", noFolder: true, run: func(t *testing.T, dir string, cases []parityCase) []result {
 		return batch(t, dir, cases, node, script, bin, artifact(t, wasm))
 	}}
 }

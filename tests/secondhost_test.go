@@ -40,7 +40,7 @@ func secondHosts(t *testing.T) []frontEnd {
 	}
 	return []frontEnd{
 		end("second host, WASI", func(dir string) []string { return []string{"--dir", "/=" + dir} }),
-		end("second host, frames", func(dir string) []string {
+		reading(end("second host, frames", func(dir string) []string {
 			list, err := os.ReadDir(dir)
 			require.NoError(t, err)
 			var flags []string
@@ -48,8 +48,13 @@ func secondHosts(t *testing.T) []frontEnd {
 				flags = append(flags, "--input", e.Name()+"="+filepath.Join(dir, e.Name()))
 			}
 			return flags
-		}),
+		})),
 	}
+}
+
+func reading(e frontEnd) frontEnd {
+	e.noFolder = true
+	return e
 }
 
 func TestSecondHost(t *testing.T) {

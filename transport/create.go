@@ -3,7 +3,9 @@ package transport
 import (
 	"context"
 	"errors"
+	"io"
 	"io/fs"
+	"strings"
 
 	"github.com/stevedore-oci/stevedore/core/clock"
 	"github.com/stevedore-oci/stevedore/core/content"
@@ -85,13 +87,18 @@ func (m *Mux) target(ctx context.Context, r ref.Reference) (*archive.Target, err
 		if m.o.Stdout == nil {
 			return nil, errs.New(errs.Unsupported, r.Typed, "this host has no standard output")
 		}
-		return archive.ToStream(m.o.Scratch, m.o.Stdout), nil
+		open := func(ctx context.Context) (io.WriteCloser, error) { return m.o.Stdout(ctx, fileName(r)) }
+		return archive.ToStream(m.o.Scratch, open), nil
 	}
 	d, name, err := m.place(ctx, r)
 	if err != nil {
 		return nil, err
 	}
-	return archive.ToFile(ctx, d, name, r.Typed)
+	t, err := archive.ToFile(ctx, d, name, r.Typed)
+	if errs.Of(err) == errs.NotFound { // wazero says so of every new file in a directory that is only read
+		return nil, errs.New(errs.Unsupported, r.Typed, "no file can be made there")
+	}
+	return t, err
 }
 
 // place opens the directory of an archive, and says what it is called there.
@@ -146,6 +153,15 @@ func (m *Mux) Leftovers(ctx context.Context, r ref.Reference) (content.Leftovers
 		return nil, err
 	}
 	return store.NewLeftovers(d, lock), nil
+}
+
+// fileName suggests what a file with the archive of r is called: after what its image is called in it.
+func fileName(r ref.Reference) string {
+	name := strings.ReplaceAll(r.Tag[strings.LastIndex(r.Tag, "/")+1:], ":", "-")
+	if strings.Trim(name, ".") == "" {
+		name = "image"
+	}
+	return name + map[string]string{ref.OCIArchive: ".oci.tar", ref.DockerArchive: ".docker.tar"}[r.Scheme]
 }
 
 // createMem finds a repository in memory that can be written.

@@ -49,8 +49,9 @@ type Options struct {
 	Yield func()
 	// Stdin opens standard input, for "-" where an archive or a file is taken. Nil: there is none.
 	Stdin func(ctx context.Context) (io.ReadCloser, error)
-	// Stdout opens standard output, for "-" where an archive is written; the Mux closes it. Nil: there is none.
-	Stdout func(ctx context.Context) (io.WriteCloser, error)
+	// Stdout opens standard output, for "-" where an archive is written; the Mux closes it. The name is what a file of it would
+	// be called. Nil: there is none.
+	Stdout func(ctx context.Context, name string) (io.WriteCloser, error)
 	// Scratch is temporary space for decompressed archives and piped input. Nil: a compressed archive is read again from
 	// its start for every pass, and a piped one is of kind unsupported. The Mux does not close it.
 	Scratch fsys.WritableDir

@@ -47,7 +47,7 @@ func environment(_ context.Context, g cli.Global, events func(event.Event)) (*co
 	o := transport.Options{
 		Files: osfs.Host{}, Writable: osfs.Host{}, Fetcher: fetcher, Keychain: keys, Clock: clock.System{}, Event: events, Scratch: scratch,
 		Stdin:  func(context.Context) (io.ReadCloser, error) { return io.NopCloser(os.Stdin), nil },
-		Stdout: func(ctx context.Context) (io.WriteCloser, error) { return env.Output(ctx, "") },
+		Stdout: func(ctx context.Context, _ string) (io.WriteCloser, error) { return env.Output(ctx, "") },
 	}
 	if g.PlainHTTP != "" {
 		o.PlainHTTP = func(string) bool { return g.PlainHTTP == "true" }

@@ -87,7 +87,7 @@ func (m *module) env(h host) (*core.Env, error) {
 	o := transport.Options{
 		Files: h.files(), Fetcher: jsfetch.New(jsfetch.Options{Fetch: h.Get("fetch")}), HidesHeaders: h.Get("hidesHeaders").Truthy(),
 		Inactivity: inactivity, Clock: clock.System{}, Event: emit, Yield: yield,
-		Stdout: func(ctx context.Context) (io.WriteCloser, error) { return out(ctx, "") },
+		Stdout: out,
 	}
 	if named := h.plainHTTP(); len(named) > 0 {
 		o.PlainHTTP = func(host string) bool { return slices.Contains(named, host) || ref.Loopback(host) }

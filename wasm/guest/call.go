@@ -63,7 +63,7 @@ func (c *call) env() *core.Env {
 	o := transport.Options{
 		Files:        &files{link: c.g.link, call: c.id, inputs: c.host.can(CapFiles), local: c.g.o.Files},
 		Writable:     c.g.o.Writable,
-		Stdout:       func(ctx context.Context) (io.WriteCloser, error) { return c.output(ctx, "") },
+		Stdout:       c.output,
 		Fetcher:      c.g.link.Fetcher(c.id, c.host.upload),
 		HidesHeaders: c.host.can(CapHidesHeaders),
 		Inactivity:   inactivity,

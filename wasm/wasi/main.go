@@ -5,6 +5,7 @@
 package main
 
 import (
+	"os"
 	"runtime"
 
 	"github.com/stevedore-oci/stevedore/core"
@@ -14,9 +15,12 @@ import (
 )
 
 func init() {
-	reactor.Serve(guest.New(guest.Options{
-		Verbs: core.Verbs(), Writes: guest.Writes, Files: osfs.Host{}, Writable: osfs.Host{}, Yield: runtime.Gosched,
-	}))
+	o := guest.Options{Verbs: core.Verbs(), Writes: guest.Writes, Files: osfs.Host{}, Yield: runtime.Gosched}
+	// The working directory is one that the runtime opened, where it opened any.
+	if _, err := os.Stat("."); err == nil {
+		o.Writable = osfs.Host{}
+	}
+	reactor.Serve(guest.New(o))
 }
 
 func main() {}

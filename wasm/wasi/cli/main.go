@@ -43,7 +43,7 @@ func environment(_ context.Context, _ cli.Global, events func(event.Event)) (*co
 	mux := transport.New(transport.Options{
 		Files: osfs.Host{}, Writable: osfs.Host{}, NoRegistryHint: noRegistry, Clock: clock.System{}, Event: events, Scratch: scratch,
 		Stdin:  func(context.Context) (io.ReadCloser, error) { return io.NopCloser(patient{os.Stdin}), nil },
-		Stdout: func(ctx context.Context) (io.WriteCloser, error) { return env.Output(ctx, "") },
+		Stdout: func(ctx context.Context, _ string) (io.WriteCloser, error) { return env.Output(ctx, "") },
 	})
 	env.Source, env.Sink, env.Leftovers, env.File = mux.Open, mux.Create, mux.Leftovers, mux.OpenFile
 	return env, free, nil
