@@ -6,17 +6,21 @@ package event
 type Kind string
 
 const (
-	// Started: work on Subject begins; Total is its size in bytes where known.
+	// Started: work on Subject begins; Total is its size in bytes and Message what it is, where known: layer, config, blob, or
+	// [Image] for all that is copied of one reference.
 	Started Kind = "started"
 	// Progress: Done of Total bytes of Subject have been read. At most some ten a second come for one subject.
 	Progress Kind = "progress"
-	// Finished: work on Subject ended well.
+	// Finished: work on Subject ended well; Message says how a blob came to be there: stored, existed or mounted.
 	Finished Kind = "finished"
 	// Warning: something is off that does not stop the verb; Message says what.
 	Warning Kind = "warning"
 	// Retry: a request is sent again; Message says why.
 	Retry Kind = "retry"
 )
+
+// Image is the Message that an image or index with all its blobs has.
+const Image = "image"
 
 // Event is one report.
 type Event struct {

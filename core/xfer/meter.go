@@ -11,6 +11,7 @@ import (
 
 	"github.com/stevedore-oci/stevedore/core/content"
 	"github.com/stevedore-oci/stevedore/core/event"
+	"github.com/stevedore-oci/stevedore/core/oci"
 )
 
 // embedded is a blob whose content stands in its descriptor.
@@ -27,7 +28,14 @@ func (e embedded) Open(context.Context) (io.ReadCloser, error) {
 }
 
 func (m *mover) started(d v1.Descriptor) {
-	m.o.Event(event.Event{Kind: event.Started, Subject: d.Digest.String(), Total: d.Size})
+	what := "blob"
+	switch {
+	case oci.IsLayer(d.MediaType):
+		what = "layer"
+	case oci.IsImageConfig(d.MediaType):
+		what = "config"
+	}
+	m.o.Event(event.Event{Kind: event.Started, Subject: d.Digest.String(), Total: d.Size, Message: what})
 }
 
 func (m *mover) finished(d v1.Descriptor, how content.How) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stevedore-oci/stevedore/core/content"
 	"github.com/stevedore-oci/stevedore/core/errs"
+	"github.com/stevedore-oci/stevedore/core/event"
 	"github.com/stevedore-oci/stevedore/core/oci"
 )
 
@@ -42,6 +43,11 @@ func (m *mover) move(ctx context.Context, names []string) error {
 	if err != nil {
 		return err
 	}
+	var all int64
+	for _, d := range blobs {
+		all += d.Size
+	}
+	m.o.Event(event.Event{Kind: event.Started, Subject: m.subject, Total: all, Message: event.Image})
 	left := make(chan []string, 1)
 	go func() { left <- m.survey(ctx) }()
 	err = parallel(ctx, m.o.Jobs, len(blobs), func(ctx context.Context, i int) error { return m.blob(ctx, blobs[i]) })
@@ -52,7 +58,11 @@ func (m *mover) move(ctx context.Context, names []string) error {
 	if err := m.manifests(ctx, names); err != nil {
 		return err
 	}
-	return m.dst.Commit(ctx)
+	if err := m.dst.Commit(ctx); err != nil {
+		return err
+	}
+	m.o.Event(event.Event{Kind: event.Finished, Subject: m.subject, Done: all, Total: all, Message: event.Image})
+	return nil
 }
 
 // blob brings one blob.
