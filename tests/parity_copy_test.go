@@ -92,17 +92,38 @@ func TestParityOfCopies(t *testing.T) {
 	}
 	ends := append(frontEnds(t), reactorUploads(t, fetchshim.UploadSized), reactorUploads(t, fetchshim.UploadBlob))
 	cases := copyCases(reg, theirs)
-	cells := make([][]string, len(cases))
+	row, cells := map[string]int{}, make([][]string, len(cases))
+	for i, c := range cases {
+		row[c.Name] = i
+	}
 	for _, e := range ends {
 		got, registry := copies(t, e, reg)
-		for i, c := range cases {
-			cells[i] = append(cells[i], compareCopy(t, e, c, want[i], got[i]))
+		ran := cases
+		if e.offline {
+			ran = firstOfVerbs(cases)
+		}
+		for i := range cells {
+			cells[i] = append(cells[i], "")
+		}
+		for i, c := range ran {
+			r := row[c.Name]
+			cells[r][len(cells[r])-1] = compareCopy(t, e, c, want[r], got[i])
 		}
 		if !e.offline {
 			require.Equal(t, left, registry, "%s: what is in its registry", e.name)
 		}
 	}
 	t.Log("\n" + grid(ends, cases, cells))
+}
+
+// firstOfVerbs leaves out registry cases that a front end without a network would refuse for the same reason as one before.
+func firstOfVerbs(cases []parityCase) []parityCase {
+	seen := map[string]bool{}
+	return slices.DeleteFunc(slices.Clone(cases), func(c parityCase) bool {
+		again := c.registry() && seen[c.Verb]
+		seen[c.Verb] = true
+		return again
+	})
 }
 
 // compareCopy knows which front ends cannot write to a folder.
@@ -127,6 +148,9 @@ func copies(t *testing.T, e frontEnd, reg string) ([]result, map[string]string) 
 		if jobs, ok := c.Request["jobs"]; ok {
 			write(t, filepath.Join(dir, jobsFile(t, jobs)), encode(t, jobs))
 		}
+	}
+	if e.offline {
+		cases = firstOfVerbs(cases)
 	}
 	got := e.run(t, dir, cases)
 	require.Len(t, got, len(cases), e.name)
@@ -221,8 +245,8 @@ func readElsewhere(t *testing.T, dst string) {
 	require.Equal(t, layoutTag(t, "latest").Digest.String(), output(t, ".", crane, "digest", "--insecure", dst+"/app:stable")[0])
 }
 
-// largeSize of a layer is more than one request carries where a host cannot stream.
-const largeLayer = 20 << 20 // bytes
+// largeLayer is more than one request carries where a host cannot stream.
+const largeLayer = 17 << 20 // bytes
 
 // largeSave makes a docker archive with one large layer that does not compress.
 func largeSave(t *testing.T) []byte {
