@@ -42,7 +42,7 @@ func run() int {
 	if width, _, err := term.GetSize(int(os.Stdout.Fd())); err == nil {
 		sh.Width = width
 	}
-	if term.IsTerminal(int(os.Stderr.Fd())) {
+	if term.IsTerminal(int(os.Stderr.Fd())) && os.Getenv("TERM") != "dumb" {
 		sh.Progress = newProgress
 	}
 	return cli.Run(ctx, os.Args[1:], sh)

@@ -98,6 +98,7 @@ func (p *progress) Above(w io.Writer, lines []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.all != nil {
+		home()
 		return p.all.Write(lines)
 	}
 	return w.Write(lines)
@@ -109,6 +110,7 @@ func (p *progress) Stop() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.all != nil {
+		home()
 		for _, b := range p.bars {
 			b.Abort(true)
 		}
@@ -117,6 +119,9 @@ func (p *progress) Stop() {
 	}
 	p.all, p.bars = nil, nil
 }
+
+// home goes to the beginning of the line: a terminal that shows ^C for an interrupt moves on, and mpb clears from where it is.
+func home() { _, _ = os.Stderr.WriteString("\r") }
 
 // label is a short digest, or the beginning of another name, and what it is.
 func label(subject, kind string) string {
