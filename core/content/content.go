@@ -45,12 +45,13 @@ const (
 	Linked  How = "linked"
 )
 
-// Sink is one endpoint that images are written to. Nothing is visible before Commit; Close without it leaves nothing
-// reachable by a tag (verified blobs and partial ones may stay).
+// Sink is one endpoint that images are written to. No tag leads to anything new before Commit; Close without it leaves
+// nothing reachable by a tag (verified blobs, partial ones, and manifests that have no tag may stay).
 type Sink interface {
 	// PutBlob is idempotent and may be called concurrently.
 	PutBlob(ctx context.Context, b Blob) (How, error)
-	// PutManifest writes doc; ref is a tag, or "" for what is reached by digest only: a child, or an image that has no tag.
+	// PutManifest writes doc; ref is a tag, or "" for what is reached by digest only: a child, or an image that has no tag. A
+	// digest of doc by another algorithm than SHA-256 has it found by that, where the endpoint can.
 	PutManifest(ctx context.Context, ref string, doc oci.Document) error
 	Commit(ctx context.Context) error
 	io.Closer
