@@ -47,8 +47,8 @@ soak: build wasm ## What takes long: the large real images, more interop
 	@tests/setup.sh soak
 	PATH="$$PWD/.cache/bin:$$PATH" STEVEDORE_SOAK=1 go test -timeout 80m -count=1 ./...
 
-bench: build wasm ## Side by side with other tools, as ratios
-	@tests/setup.sh test
+bench: web build ## Side by side with other tools, as ratios
+	@tests/setup.sh bench
 	PATH="$$PWD/.cache/bin:$$PATH" go run ./tests/bench $(BENCH)
 
 fuzz: ## Every fuzz target for FUZZTIME each

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Installs what a target needs and is missing, and says so; a second call finds everything there and says nothing.
-# usage: setup.sh build|web|run|test|soak
+# usage: setup.sh build|web|run|test|soak|bench
 set -euo pipefail
 cd "$(dirname "$0")/.."
-want=${1:?usage: setup.sh build|web|run|test|soak}
+want=${1:?usage: setup.sh build|web|run|test|soak|bench}
 mkdir -p .cache/bin .cache/stamps
 
 say() { printf 'setup: %s\n' "$*" >&2; }
@@ -65,3 +65,5 @@ apt chromium skopeo umoci buildah podman attr zstd curl jq
 apt firefox-esr webkit2gtk-driver xvfb
 case $want in test) exit ;; esac
 apt docker-registry debootstrap
+case $want in soak) exit ;; esac
+[ -x .cache/bin/dive ] || { say "building dive into .cache/bin"; GOBIN="$PWD/.cache/bin" go install github.com/wagoodman/dive@v0.13.1; }

@@ -1,15 +1,11 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/stevedore-oci/stevedore/fetchshim/nethttp"
@@ -85,29 +81,5 @@ func (e *env) chromium(ctx context.Context, verb string, request []byte) (func(c
 		return nil, err
 	}
 	cmd := exec.CommandContext(ctx, "node", filepath.Join(e.root, "tests/bench/chromium.mjs"), bin, e.bin("stevedore-js.wasm"), verb, string(request))
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		return nil, err
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	if err := cmd.Start(); err != nil {
-		return nil, err
-	}
-	e.closes = append(e.closes, func() { _ = in.Close(); _ = cmd.Wait() })
-	lines := bufio.NewReader(out)
-	return func(context.Context) (sample, error) {
-		if _, err := fmt.Fprintln(in, "go"); err != nil {
-			return sample{}, err
-		}
-		line, err := lines.ReadString('\n')
-		if err != nil {
-			return sample{}, err
-		}
-		ms, err := strconv.ParseFloat(strings.TrimSpace(line), 64)
-		return sample{wall: time.Duration(ms * float64(time.Millisecond))}, err
-	}, nil
+	return e.lines(cmd)
 }

@@ -44,7 +44,9 @@ type group struct {
 	tables func(ctx context.Context, e *env) ([]table, error)
 }
 
-func groups() []group { return []group{filesGroup, frontsGroup, startGroup, copyGroup, syncGroup} }
+func groups() []group {
+	return []group{filesGroup, frontsGroup, startGroup, pageGroup, copyGroup, syncGroup}
+}
 
 func names() []string {
 	var out []string

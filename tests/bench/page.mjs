@@ -1,0 +1,62 @@
+// A browser that does one thing with the page for each line of standard input, and prints the milliseconds it took:
+//   page.mjs URL cold|warm|example|FILE summary|tree
+// cold is the page in a browser that has never seen it, warm once more; the others end when the summary is there, or all of the tree.
+
+import process from 'node:process'
+import { createInterface } from 'node:readline'
+import { Tab } from '../browser/tab.mjs'
+
+const [url, what, until] = process.argv.slice(2)
+
+/** Ends in the page, so that the way here costs nothing: milliseconds from start, of the page's own clock. */
+function reached(until, start) {
+  return new Promise(resolve => {
+    const look = () => {
+      const { session } = document.querySelector('stevedore-inspector')
+      const there = until === 'summary' ? find('.words') : session.phase === 'done' && !session.busy
+      if (session.phase === 'failed') throw new Error(JSON.stringify(session.problem))
+      if (there) requestAnimationFrame(() => resolve(performance.now() - start))
+      else requestAnimationFrame(look)
+    }
+    look()
+  })
+}
+
+/** From the start of the navigation until there is something to click. */
+async function ready(tab) {
+  await tab.goto(url)
+  await tab.see('h1', 'Look inside')
+  return tab.run(() => performance.now())
+}
+
+const rounds = {
+  async cold() {
+    const tab = await Tab.open('chromium')
+    const took = await ready(tab)
+    await tab.close()
+    return took
+  },
+  async warm(tab) {
+    await tab.goto('about:blank')
+    return ready(tab)
+  },
+  async example(tab) {
+    await ready(tab)
+    await tab.run(() => { globalThis.start = performance.now(); find('#example').click() })
+    return tab.run(reached, until, await tab.run(() => globalThis.start))
+  },
+  async file(tab) {
+    await tab.goto('about:blank')
+    await ready(tab)
+    await tab.run(() => {
+      find('#file').addEventListener('change', () => { globalThis.start = performance.now() }, { capture: true, once: true })
+    })
+    await tab.driver.choose('#file', what)
+    return tab.run(reached, until, await tab.run(() => globalThis.start))
+  },
+}
+
+const tab = what === 'cold' ? undefined : await Tab.open('chromium')
+const round = rounds[what] ?? rounds.file
+for await (const _ of createInterface({ input: process.stdin })) process.stdout.write(`${await round(tab)}\n`)
+await tab?.close()
