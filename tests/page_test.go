@@ -4,11 +4,13 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -30,6 +32,7 @@ type pageWorld struct {
 	Open     string `json:"open"`
 	Closed   string `json:"closed"`
 	Secret   string `json:"secret"`
+	Counted  string `json:"counted"`
 	Web      string `json:"web"`
 	Busybox  part   `json:"busybox"`
 	App      part   `json:"app"`
@@ -52,7 +55,7 @@ func newPageWorld(t *testing.T) pageWorld {
 	closed := closedRegistry(t)
 	base, token := startWeb(t, "--allow-registry", closed)
 	return pageWorld{
-		Dist: dist, Fixtures: dir, Large: large, Many: manyFiles(t), Hostile: hostileImage(t), Open: registryOf(t, harbor), Closed: closed, Secret: secretRegistry(t),
+		Dist: dist, Fixtures: dir, Large: large, Many: manyFiles(t), Hostile: hostileImage(t), Open: registryOf(t, harbor), Closed: closed, Secret: secretRegistry(t), Counted: countedRegistry(t),
 		Web: base + "/#relay=" + token, Config: m.Config.Digest.String(), Layer: m.Layers[1].Digest.String(),
 		Busybox: written(t, dir, "cat", "/bin/busybox"), App: written(t, dir, "export", "/opt/app"),
 	}
@@ -103,6 +106,23 @@ func secretRegistry(t *testing.T) string {
 				w.Header().Set("WWW-Authenticate", `Basic realm="r"`)
 				w.WriteHeader(http.StatusUnauthorized)
 				return
+			}
+			next.ServeHTTP(w, r)
+		})
+	})
+}
+
+// countedRegistry tells at /count how many blobs were asked for.
+func countedRegistry(t *testing.T) string {
+	var blobs atomic.Int64
+	return behind(t, func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/count" {
+				_, _ = fmt.Fprintf(w, `{"blobs":%d}`, blobs.Load())
+				return
+			}
+			if r.Method == http.MethodGet && strings.Contains(r.URL.Path, "/blobs/") {
+				blobs.Add(1)
 			}
 			next.ServeHTTP(w, r)
 		})

@@ -248,6 +248,36 @@ test('a registry that lets pages read it is read', here, async () => {
   assert.equal(decodeURIComponent(await tab.url()), `${server.url}#ref=${world.open}/harbor:latest`)
 })
 
+test('layers that were read are kept, and fetched anew where they are damaged', here, async () => {
+  const asked = async () => (await (await fetch(`http://${world.counted}/count`)).json()).blobs
+  const visit = async () => {
+    const before = await asked()
+    await tab.goto('about:blank')
+    await tab.goto(`${server.url}#ref=${world.counted}/harbor:amd64`)
+    await tab.read()
+    await tab.see('st-files .row', 'etc')
+    return (await asked()) - before
+  }
+  const first = await visit()
+  assert.ok(first > 4)
+  assert.equal(await visit(), 0)
+  const damaged = await tab.run(async () => {
+    const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle('stevedore-blobs')
+    let n = 0
+    for await (const [name, handle] of folder.entries()) {
+      const bytes = new Uint8Array(await (await handle.getFile()).arrayBuffer())
+      bytes[bytes.length >> 1] ^= 1
+      const out = await handle.createWritable()
+      await out.write(bytes)
+      await out.close()
+      n += name.startsWith('sha256-')
+    }
+    return n
+  })
+  assert.equal(damaged, first)
+  assert.equal(await visit(), first)
+})
+
 test('of one that does not it is said which header is missing', here, async () => {
   await tab.goto(`${server.url}#ref=${world.closed}/harbor:latest`)
   await tab.see('st-problem .what', 'Access-Control-Allow-Origin')

@@ -25,6 +25,8 @@ export interface ConnectOptions {
   plainHttp?: string[];
   /** Reads the registries that let no page read them (CORS), for calls that name no other. */
   relay?: Relay | null;
+  /** Keeps the blobs of registries in the browser's storage, by digest, and fetches none of them again. */
+  keep?: boolean;
 }
 
 /**

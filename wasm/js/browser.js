@@ -92,7 +92,7 @@ class Remote {
     await this.start()
     if (signal?.aborted) throw cancelled(signal)
     const call = ++this.#lastCall
-    const { platform = '', plainHttp = [] } = this.#options
+    const { platform = '', plainHttp = [], keep = false } = this.#options
     const worker = this.#worker
     const running = new Running(call, sinks, options, () => worker.postMessage({ type: 'cancel', call }), () => {
       this.#calls.delete(call)
@@ -101,7 +101,7 @@ class Remote {
     this.#calls.set(call, { running, files })
     try {
       worker.postMessage({
-        type: 'call', call, verb, request: JSON.stringify(request), platform, plainHttp, relay, credentials: !!credentials, files: files.list,
+        type: 'call', call, verb, request: JSON.stringify(request), platform, plainHttp, relay, keep, credentials: !!credentials, files: files.list,
       })
     } catch (err) {
       running.fail(new TypeError(textOf(err), { cause: err })) // something in it cannot be sent

@@ -1,5 +1,6 @@
 import { textOf } from './errors.js'
 import { turn } from './host.js'
+import { keeping } from './kept.js'
 import { relayFetch } from './relay.js'
 
 /**
@@ -51,7 +52,7 @@ export class Service {
     }
   }
 
-  #call({ call, verb, request, platform, plainHttp, relay, credentials, files }) {
+  #call({ call, verb, request, platform, plainHttp, relay, keep, credentials, files }) {
     const post = (message, transfer = []) => this.#port.postMessage({ ...message, call }, transfer)
     const ask = (message, transfer) => new Promise((resolve, reject) => {
       const id = ++this.#lastAsk
@@ -69,7 +70,7 @@ export class Service {
       hidesHeaders: true,
       turn,
       files: files.map(([name, file]) => [name, file instanceof Blob ? file : distant(file, ask)]),
-      fetch: this.#fetch(relay),
+      fetch: this.#fetch(relay, keep),
       credential: credentials ? registry => ask({ type: 'credential', registry }) : undefined,
       event: text => post({ type: 'event', text }),
       items: text => ask({ type: 'items', text }),
@@ -82,9 +83,12 @@ export class Service {
   }
 
   /** One for each relay, since it remembers which registries need it. */
-  #fetch(relay) {
-    const key = JSON.stringify(relay ?? null)
-    if (!this.#fetches.has(key)) this.#fetches.set(key, relayFetch(relay ?? {}))
+  #fetch(relay, keep) {
+    const key = JSON.stringify([relay ?? null, !!keep])
+    if (!this.#fetches.has(key)) {
+      const fetch = relayFetch(relay ?? {})
+      this.#fetches.set(key, keep ? keeping(fetch) : fetch)
+    }
     return this.#fetches.get(key)
   }
 

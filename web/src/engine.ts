@@ -31,6 +31,7 @@ function start(): Promise<Engine> {
   return connect(absolute(moduleUrl), {
     exec: absolute(execUrl),
     relay: relay ?? null,
+    keep: true,
     worker: () => new Worker(trusted(absolute(workerUrl)), { type: 'module', name: 'stevedore' }),
   })
 }

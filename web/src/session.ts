@@ -1,3 +1,5 @@
+import { StevedoreError } from '../../wasm/js/errors.js'
+import { forget } from '../../wasm/js/kept.js'
 import type { FileItem, ImageInfo, InspectOut, LayerItem } from '../../wasm/js/verbs.js'
 import { engine, type BrowserOptions, type Engine } from './engine.js'
 import type { Subject } from './loader.js'
@@ -55,9 +57,21 @@ export class Session extends EventTarget {
       this.subject = subject
       this.preparing = undefined
       if (subject.inputs) await this.#chooseTag(abort.signal)
-      await this.#read(abort.signal)
+      await this.#readOrAgain(abort.signal)
     } catch (err) {
       if (abort === this.#abort) this.#fail(err)
+    }
+  }
+
+  /** What the browser has kept may be damaged: then it is fetched anew. */
+  async #readOrAgain(signal: AbortSignal): Promise<void> {
+    try {
+      await this.#read(signal)
+    } catch (err) {
+      if (!(err instanceof StevedoreError) || err.kind !== 'verification' || this.subject?.kind !== 'registry') throw err
+      await forget()
+      this.#clear()
+      await this.#read(signal)
     }
   }
 

@@ -30,7 +30,7 @@ export class Summary extends Part {
     const digest = summary.image?.digest ?? summary.digest
     return html`
       <div class="title">
-        <h1>${visible(subject.title + (subject.kind === 'registry' ? subject.suffix : ''))}</h1>
+        <h1>${visible(subject.title)}</h1>
         ${this.#tags()} ${this.#platforms()}
         <button class="link mono digest" title="Show the manifest of ${digest}" @click=${() => this.go({ tab: 'manifest', doc: '' })}>${short(digest)}</button>
       </div>
