@@ -49,6 +49,8 @@ type Client struct {
 	known places
 	made  creations
 	paces sync.Map // registry to *pace
+
+	listing sync.Mutex // of referrers under a tag
 }
 
 // New makes a Client. It does no I/O.

@@ -184,5 +184,5 @@ func (s *sink) push(ctx context.Context, ident string, doc oci.Document) error {
 	if got.Validate() == nil && got != got.Algorithm().FromBytes(doc.Raw) {
 		return errs.New(errs.Verification, subject, "manifest: the registry stored it under the digest %s", got)
 	}
-	return nil
+	return s.refer(ctx, resp, doc)
 }
