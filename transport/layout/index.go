@@ -71,7 +71,7 @@ func (x *index) bytes(subject string) ([]byte, error) {
 // it, and otherwise there is a new one at the end. Whole reference names that end in the tag are left alone.
 func (x *index) tag(tag string, d v1.Descriptor) error {
 	named := func(e entry) bool { return e.d.Annotations[v1.AnnotationRefName] == tag }
-	same := func(e entry) bool { return e.d.Digest == d.Digest }
+	same := func(e entry) bool { return describes(e, d) }
 	at := slices.IndexFunc(x.entries, named)
 	if at >= 0 {
 		x.drop(at+1, named) // a name that stood there twice
@@ -92,11 +92,16 @@ func (x *index) tag(tag string, d v1.Descriptor) error {
 
 // list makes sure that there is an entry of d, with a tag or without.
 func (x *index) list(d v1.Descriptor) error {
-	if slices.ContainsFunc(x.entries, func(e entry) bool { return e.d.Digest == d.Digest }) {
+	if slices.ContainsFunc(x.entries, func(e entry) bool { return describes(e, d) }) {
 		return nil
 	}
 	x.entries = append(x.entries, entry{})
 	return x.put(len(x.entries)-1, d)
+}
+
+// describes says whether an entry is of what d describes. One that is wrong about the size or the type of it is not.
+func describes(e entry, d v1.Descriptor) bool {
+	return e.d.Digest == d.Digest && e.d.Size == d.Size && e.d.MediaType == d.MediaType
 }
 
 func (x *index) put(at int, d v1.Descriptor) error {

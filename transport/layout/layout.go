@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"iter"
 	"strings"
+	"sync"
 
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
@@ -25,11 +26,15 @@ import (
 // unknown is the size of a manifest that is known by its digest only.
 const unknown = -1
 
-// Source is a layout opened for reading: a [content.Source], [content.Resolver] and [content.TagLister].
+// Source is a layout opened for reading: a [content.Source], [content.Resolver], [content.TagLister], [content.BlobStatter] and
+// [content.ReferrerLister].
 type Source struct {
 	dir     fsys.Dir
 	subject string
 	entries []v1.Descriptor
+
+	mu    sync.Mutex
+	about map[digest.Digest][]v1.Descriptor // entries by the subject of their manifests; nil until they are asked for
 }
 
 // Open reads index.json. It owns dir: Close closes it, and so does an error. subject is what errors name. Kinds: input
@@ -41,7 +46,7 @@ func Open(ctx context.Context, dir fsys.Dir, subject string) (*Source, error) {
 		_ = dir.Close()
 		return nil, err
 	}
-	return &Source{dir, subject, entries}, nil
+	return &Source{dir: dir, subject: subject, entries: entries}, nil
 }
 
 func readIndex(ctx context.Context, dir fsys.Dir, subject string) ([]v1.Descriptor, error) {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"sync"
+	"unicode/utf8"
 
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
@@ -41,6 +42,9 @@ func NewListed(ref string, doc oci.Document) (Listed, error) {
 			return p, errs.New(errs.Verification, ref, "manifest has the digest %s", got)
 		}
 		p.Tag, p.Descriptor.Digest = "", want
+	}
+	if !utf8.ValidString(p.Tag) {
+		return p, errs.New(errs.Input, "", "%q is not UTF-8, as names in JSON are", p.Tag)
 	}
 	if p.Descriptor.Size > oci.MaxManifest {
 		return p, errs.New(errs.Input, p.Descriptor.Digest.String(), "manifest has %d bytes, allowed are %d", p.Descriptor.Size, oci.MaxManifest)
