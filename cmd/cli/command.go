@@ -199,6 +199,9 @@ func (r *run) result(p *printer, out []byte) error {
 
 // output opens where content goes: standard output for "" and "-", else a file that appears when it is whole.
 func (r *run) output(_ context.Context, name string) (io.WriteCloser, error) {
+	if name == "" && r.sh.Terminal && (r.v.Name == "export" || r.v.Name == "blob-get") {
+		return nil, errs.New(errs.Input, "", "these bytes are not for a terminal").Hinted("name a file with --output, or pipe them into another program")
+	}
 	if name == "" || name == "-" {
 		r.bytes = true
 		if r.sh.Terminal {
