@@ -20,6 +20,8 @@ import (
 
 	"github.com/stevedore-oci/stevedore/cmd/native/relay"
 	"github.com/stevedore-oci/stevedore/fetchshim/nethttp"
+	"github.com/stevedore-oci/stevedore/transport/registry/depot"
+	"github.com/stevedore-oci/stevedore/transport/registry/serve"
 )
 
 // inPage runs a check of jsrun/checks.mjs in a page of Chromium, which has the files chosen. What the check returns goes
@@ -228,13 +230,19 @@ func TestRelayInPage(t *testing.T) {
 	closed := behind(t, func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(withoutCORS{w}, r) })
 	})
-	own, err := relay.New(relay.Options{Hosts: []string{"the.page"}, Token: "run", Allow: []string{closed}})
+	d := depot.Memory()
+	reg := nethttp.Handler(serve.New(d.Serve()))
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { reg.ServeHTTP(withoutCORS{w}, r) }))
+	defer srv.Close()
+	open := strings.TrimPrefix(srv.URL, "http://")
+	own, err := relay.New(relay.Options{Hosts: []string{"the.page"}, Token: "run", Allow: []string{closed, open}, Push: []string{open}})
 	require.NoError(t, err)
 	defer own.Close()
 	// The page of this test comes from another server than the relay, which is told that it does not.
 	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Access-Control-Allow-Origin", "*")
 		w.Header().Set("Access-Control-Allow-Headers", "*, Authorization")
+		w.Header().Set("Access-Control-Allow-Methods", "*")
 		w.Header().Set("Access-Control-Expose-Headers", "*")
 		if r.Method == http.MethodOptions {
 			return
@@ -249,8 +257,10 @@ func TestRelayInPage(t *testing.T) {
 		Direct  wire
 		Relayed string
 		Files   int
+		Written string
+		Kept    wire
 	}
-	args := map[string]any{"ref": closed + "/harbor:latest", "relay": map[string]string{"base": front.URL + relay.Prefix, "token": "run"}}
+	args := map[string]any{"to": open + "/app:1", "ref": closed + "/harbor:latest", "relay": map[string]string{"base": front.URL + relay.Prefix, "token": "run"}}
 	inPage(t, "relay", args, &got)
 	require.Equal(t, "unsupported", got.Direct.Kind, got.Direct.Message)
 	require.Contains(t, got.Direct.Message, "Access-Control-Allow-Origin")
@@ -258,6 +268,10 @@ func TestRelayInPage(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(got.Relayed), &out))
 	require.Equal(t, layoutTag(t, "latest").Digest.String(), out.Digest)
 	require.NotZero(t, got.Files)
+	require.Equal(t, out.Digest, got.Written)
+	require.Equal(t, out.Digest, contents(t, d)["app:1"])
+	require.Equal(t, "unsupported", got.Kept.Kind, got.Kept.Message)
+	require.Contains(t, got.Kept.Message, "--allow-push "+closed)
 }
 
 // crossOrigin lets the page of another server read what is for the relay's own.

@@ -23,6 +23,7 @@ import (
 type webFlags struct {
 	listen string
 	allow  []string
+	push   []string
 	open   bool
 }
 
@@ -31,8 +32,9 @@ func webCommand(g *cli.Global, stdout io.Writer) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "web", Short: "Serve the inspector page on this machine",
 		Long: "Web serves the page that looks inside images, with a relay: registries that do not admit other sites' pages (CORS) are\n" +
-			"read through it. Only the page that was opened from the printed address may use the relay.",
-		Example: "  stevedore web --open\n  stevedore web --allow-registry registry.lan:5000",
+			"read through it. Only the page that was opened from the printed address may use the relay. It writes to no registry but those\n" +
+			"of --allow-push.",
+		Example: "  stevedore web --open\n  stevedore web --allow-registry registry.lan:5000\n  stevedore web --allow-push ghcr.io",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return errs.New(errs.Input, args[0], "web takes no argument").Hinted("type the reference into the page")
@@ -43,6 +45,7 @@ func webCommand(g *cli.Global, stdout io.Writer) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&f.listen, "listen", "127.0.0.1:0", "address of the loopback to listen on; port 0 takes a free one")
 	cmd.Flags().StringArrayVar(&f.allow, "allow-registry", nil, "HOST[:PORT] that the relay may reach at a private address and over plain HTTP; may repeat")
+	cmd.Flags().StringArrayVar(&f.push, "allow-push", nil, "HOST[:PORT] of a registry that the relay may write to; may repeat")
 	cmd.Flags().BoolVar(&f.open, "open", false, "open the page in the browser")
 	return cmd
 }
@@ -61,7 +64,7 @@ func serveWeb(ctx context.Context, g cli.Global, stdout io.Writer, f webFlags) e
 	}
 	hosts := hostsOf(l.Addr())
 	token := relay.NewToken()
-	r, err := relay.New(relay.Options{Hosts: hosts, Token: token, Allow: f.allow, TLS: tls})
+	r, err := relay.New(relay.Options{Hosts: hosts, Token: token, Allow: f.allow, Push: f.push, TLS: tls})
 	if err != nil {
 		_ = l.Close()
 		return err

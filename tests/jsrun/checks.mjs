@@ -80,9 +80,11 @@ export async function secret({ ref, password }) {
   return { anonymous, right, asked, wrong: await digest(() => ({ username: 'user', password: 'wrong' })) }
 }
 
-/** A registry that lets no page read it, directly and by way of a relay. */
-export async function relay({ ref, relay }) {
+/** A registry that lets no page read it, directly and by way of a relay; and another one, to which the relay writes. */
+export async function relay({ ref, relay, to }) {
   const stevedore = await connect(MODULE, { relay })
   const direct = await stevedore.inspect({ ref }, { relay: null }).catch(failure)
-  return { direct, relayed: await stevedore.inspect({ ref }).text(), files: (await stevedore.files({ ref })).length }
+  const copy = destination => stevedore.copy({ source: ref, destinations: [destination] }).then(done => done.digest, failure)
+  const [written, kept] = [await copy(to), await copy(`${ref}-new`)]
+  return { direct, relayed: await stevedore.inspect({ ref }).text(), files: (await stevedore.files({ ref })).length, written, kept }
 }

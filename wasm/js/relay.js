@@ -11,7 +11,7 @@ const PRIVATE = { credentials: 'omit', referrerPolicy: 'no-referrer' }
 const EARLY = 60_000
 
 /**
- * A fetch for a page that reads registries: directly where a registry lets pages read it (CORS), and else through a relay
+ * A fetch for a page that uses registries: directly where a registry lets pages read it (CORS), and else through a relay
  * (docs/RELAY.md), which is found out once for each origin. Without a relay it says which header keeps the page from reading.
  * It rejects with a Fault, or with the reason of the signal.
  * @param {import('./relay.d.ts').RelayOptions} [options]
@@ -83,7 +83,7 @@ class Ways {
 
   /** The way round, which is remembered when it led somewhere. */
   async #instead(url, init, err) {
-    if (!this.#relay) throw await this.#explain(url, err)
+    if (!this.#relay) throw await this.#explain(url, init, err)
     const response = await this.#relayed(url, init)
     this.#closed.add(url.origin)
     return response
@@ -91,7 +91,6 @@ class Ways {
 
   async #relayed(url, init) {
     const method = init.method ?? 'GET'
-    if (init.body) throw new Fault('unsupported', `${url.host}: the relay sends no request body`)
     const headers = new Headers(init.headers)
     headers.set(MARK, this.#relay.token)
     const seal = await this.#seal(url, init.signal)
@@ -100,7 +99,7 @@ class Ways {
     const through = new URL(`${url.protocol.slice(0, -1)}/${url.host}${url.pathname}${url.search}`, base)
     let response
     try {
-      response = await this.#fetch(through.href, { method, headers, signal: init.signal, redirect: 'error', ...PRIVATE })
+      response = await this.#fetch(through.href, { method, headers, body: init.body, signal: init.signal, redirect: 'error', ...PRIVATE })
     } catch (err) {
       if (init.signal?.aborted) throw err
       throw new Fault('network', `the relay at ${base} does not answer: is it still running?`, err)
@@ -151,7 +150,7 @@ class Ways {
   }
 
   /** Says why a page cannot read a registry: fetch tells a page nothing but that it failed. */
-  async #explain(url, err) {
+  async #explain(url, init, err) {
     const reached = async init => {
       try {
         const response = await this.#fetch(`${url.origin}/v2/`, { ...init, ...PRIVATE })
@@ -161,10 +160,12 @@ class Ways {
         return false
       }
     }
-    const help = 'Open the page with stevedore web, which reads for it'
+    const writes = !['GET', 'HEAD'].includes(init.method ?? 'GET')
+    const help = writes ? `Open the page with stevedore web --allow-push ${url.host}, which writes for it` : 'Open the page with stevedore web, which reads for it'
     if (await reached({ mode: 'cors' })) {
+      const methods = writes ? `Access-Control-Allow-Methods: ${init.method}, ` : ''
       return new Fault('unsupported', `${url.host} lets pages read it, but not this request: what it answers to the browser's preflight (OPTIONS) lacks ` +
-        `Access-Control-Allow-Headers: Accept, Authorization, Range, or it redirects to where Access-Control-Allow-Origin is missing. ${help}`)
+        `${methods}Access-Control-Allow-Headers: Accept, Authorization, Range, or it redirects to where Access-Control-Allow-Origin is missing. ${help}`)
     }
     if (await reached({ mode: 'no-cors' })) {
       return new Fault('unsupported', `${url.host} is there, but lets no page of another site read it: its answers lack Access-Control-Allow-Origin ` +

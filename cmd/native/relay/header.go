@@ -27,8 +27,11 @@ func (r *Relay) knows(shown []string) bool {
 }
 
 // requestHeader takes what a registry client says. Everything else that a browser adds stays here: cookies, Origin, Referer.
-func requestHeader(h fetchshim.Header) fetchshim.Header {
+func requestHeader(h fetchshim.Header, writes bool) fetchshim.Header {
 	pass := []string{"accept", "authorization", "range", "if-range", "if-none-match", "if-modified-since"}
+	if writes {
+		pass = append(pass, "content-type", "content-range")
+	}
 	var out fetchshim.Header
 	for _, f := range h {
 		if slices.Contains(pass, lower(f.Name)) {
@@ -41,9 +44,12 @@ func requestHeader(h fetchshim.Header) fetchshim.Header {
 
 // responseHeader takes what a registry client reads. There is no Content-Encoding among it: a browser would decode, and
 // digests are of the bytes as they were stored.
-func responseHeader(h fetchshim.Header) fetchshim.Header {
+func responseHeader(h fetchshim.Header, writes bool) fetchshim.Header {
 	pass := []string{"content-type", "content-length", "content-range", "accept-ranges", "docker-content-digest",
 		"docker-distribution-api-version", "etag", "last-modified", "link", "www-authenticate", "retry-after", "date", "warning"}
+	if writes { // where an upload goes on
+		pass = append(pass, "location", "range", "docker-upload-uuid")
+	}
 	out := ownHeader()
 	for _, f := range h {
 		name := lower(f.Name)

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/stevedore-oci/stevedore/core/errs"
+	"github.com/stevedore-oci/stevedore/core/ref"
 )
 
 // host is a name or an address, with a port where one was given.
@@ -120,6 +121,9 @@ func parseNamed(list []string) (map[string]bool, error) {
 		h, err := parseHost(s)
 		if err != nil {
 			return nil, errs.New(errs.Input, s, "is not HOST[:PORT]: %v", err)
+		}
+		if h.name == ref.HubName {
+			h.name = ref.HubHost
 		}
 		named[h.key("https")], named[h.key("http")] = true, true
 	}

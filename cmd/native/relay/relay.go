@@ -1,4 +1,4 @@
-// Package relay reads registries for a page. A browser lets a page read another site only where that site agrees (CORS), and
+// Package relay reads registries for a page, and writes to those that its user named. A browser lets a page read another site only where that site agrees (CORS), and
 // most registries do not. The relay runs beside the page and asks for it; docs/RELAY.md is its protocol.
 //
 // Whoever can reach a relay could use it to look into the network it runs in, so it forwards only what reading a registry
@@ -32,6 +32,8 @@ type Options struct {
 	Token string
 	// Allow names registries, HOST[:PORT], that may have private addresses and speak plain HTTP.
 	Allow []string
+	// Push names registries, HOST[:PORT], to which the page may write. It opens no private address: that is for Allow.
+	Push []string
 	// TLS holds the user's roots and client certificates; nil means the system's roots.
 	TLS *tls.Config
 	// Limits bound what one run spends on others; what is zero in it has the default.
@@ -50,11 +52,12 @@ type Relay struct {
 	seal   sealer
 	limits Limits
 	slots  chan struct{}
+	push   map[string]bool // host:port of registries that are written to
 	// A registry that nobody named never reaches a named one, by a redirect or as its token server: so there are two ways out.
 	outside, inside *exit
 }
 
-// New makes a Relay. It does no I/O. An entry of Allow that is no host is an error.
+// New makes a Relay. It does no I/O. An entry of Allow or Push that is no host is an error.
 func New(o Options) (*Relay, error) {
 	if len(o.Hosts) == 0 || o.Token == "" {
 		return nil, errors.New("relay: Hosts and Token are required")
@@ -63,9 +66,13 @@ func New(o Options) (*Relay, error) {
 	if err != nil {
 		return nil, err
 	}
+	push, err := parseNamed(o.Push)
+	if err != nil {
+		return nil, err
+	}
 	limits := o.Limits.orDefault()
 	return &Relay{
-		hosts: o.Hosts, token: []byte(o.Token), seal: newSealer(), limits: limits,
+		hosts: o.Hosts, token: []byte(o.Token), seal: newSealer(), limits: limits, push: push,
 		slots:   make(chan struct{}, limits.Concurrent),
 		outside: newExit(o, limits, nil), inside: newExit(o, limits, named),
 	}, nil
@@ -132,12 +139,15 @@ func (r *Relay) forward(ctx context.Context, t target, req *fetchshim.Request) (
 	if t.named {
 		way = r.inside
 	}
-	asked := &fetchshim.Request{Method: t.method, URL: t.url, Header: requestHeader(req.Header)}
-	if t.rule.noRedirect {
+	asked := &fetchshim.Request{Method: t.method, URL: t.url, Header: requestHeader(req.Header, t.writes()), Body: req.Body}
+	if t.rule.noRedirect || t.writes() {
 		asked.Redirect = fetchshim.Manual
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	head := time.AfterFunc(r.limits.Head, func() { cancel(errHead) })
+	if t.writes() {
+		head.Stop() // a large body takes as long as it takes; silence ends it
+	}
 	resp, err := way.fetcher.Fetch(ctx, asked)
 	head.Stop()
 	if err != nil {
@@ -160,7 +170,10 @@ func (r *Relay) forward(ctx context.Context, t target, req *fetchshim.Request) (
 
 // shape makes the page's response of a registry's: the headers a client needs, a bounded body.
 func (r *Relay) shape(t target, resp *fetchshim.Response) (*fetchshim.Response, error) {
-	if t.rule.noRedirect && resp.Status >= 300 && resp.Status < 400 {
+	switch redirects := resp.Status >= 300 && resp.Status < 400; {
+	case redirects && t.writes():
+		return nil, refusal{status: 502, kind: fetchshim.Refused, message: t.host + " redirects a request that writes, which is not followed"}
+	case redirects && t.rule.noRedirect:
 		return nil, refusal{status: 502, kind: fetchshim.Refused, message: "the token endpoint of " + t.host + " redirects, which is not followed"}
 	}
 	length, err := strconv.ParseInt(resp.Header.Get("Content-Length"), 10, 64)
@@ -174,7 +187,7 @@ func (r *Relay) shape(t target, resp *fetchshim.Response) (*fetchshim.Response, 
 	if limit > 0 && length > limit && !cut {
 		return nil, tooLarge(t.host, limit)
 	}
-	out := &fetchshim.Response{Status: resp.Status, URL: resp.URL, Header: responseHeader(resp.Header)}
+	out := &fetchshim.Response{Status: resp.Status, URL: resp.URL, Header: responseHeader(resp.Header, t.writes())}
 	if limit > 0 && length > limit {
 		out.Header.Del("Content-Length")
 	}
@@ -224,13 +237,10 @@ func (r *Relay) admit(u *url.URL, req *fetchshim.Request) error {
 	if !r.knows(req.Header.Values(Mark)) {
 		return forbidden("the token is missing or is not that of this run").hinted("open the address that the command printed")
 	}
-	for _, name := range []string{"Authorization", "Range", Realm} {
+	for _, name := range []string{"Authorization", "Range", "Content-Range", Realm} {
 		if len(req.Header.Values(name)) > 1 {
 			return malformed("%s is there more than once", name)
 		}
-	}
-	if req.Body != nil {
-		return refusal{status: 413, kind: fetchshim.Unsupported, message: "the relay takes no request body"}
 	}
 	return nil
 }

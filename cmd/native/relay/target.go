@@ -21,6 +21,12 @@ type target struct {
 	rule        rule
 }
 
+// writes says whether the request changes a registry, or goes on with a change.
+func (t target) writes() bool {
+	_, ok := t.rule.writes[t.method]
+	return ok
+}
+
 // target reads /relay/SCHEME/HOST[:PORT]/PATH?QUERY. Nothing of the path is forwarded as it came: what names an endpoint of
 // the API is written anew from its parts, and what does not must be a token endpoint.
 func (r *Relay) target(u *url.URL, req *fetchshim.Request) (target, error) {
@@ -46,14 +52,17 @@ func (r *Relay) target(u *url.URL, req *fetchshim.Request) (target, error) {
 	}
 	t := target{method: req.Method, host: h.String(), url: scheme + "://" + h.String()}
 	if sealed := req.Header.Get(Realm); sealed != "" {
-		return r.tokenTarget(t, "/"+path, u.RawQuery, sealed)
+		return r.tokenTarget(t, req, "/"+path, u.RawQuery, sealed)
 	}
 	p, err := endpoint("/" + path)
 	if err != nil {
 		return target{}, err
 	}
-	t.rule = ruleOf(p.Kind)
-	if err := t.rule.check(t.method); err != nil {
+	t.rule = ruleOf(p.Kind, r.push[h.key(scheme)])
+	if err := t.rule.check(req); err != nil {
+		if _, would := ruleOf(p.Kind, true).writes[t.method]; would {
+			err = refusalOf(err).hinted("to write there, name it: --allow-push %s", h)
+		}
 		return target{}, err
 	}
 	t.url += p.String()
@@ -72,12 +81,17 @@ func endpoint(path string) (distspec.Path, error) {
 	p := distspec.ParsePath(path)
 	tag, digest := p.Kind == distspec.Manifest && !strings.Contains(p.Ref, ":"), p.Ref
 	switch p.Kind {
-	case distspec.Unknown, distspec.Upload:
-		return p, rule{}.check("")
+	case distspec.Unknown:
+		return p, rule{}.check(&fetchshim.Request{})
 	case distspec.Base, distspec.Catalog:
 		return p, nil
 	case distspec.Tags:
 		digest = ""
+	case distspec.Upload:
+		digest = ""
+		if !session(p.Ref) {
+			return p, malformed("%q is not an upload session", p.Ref)
+		}
 	}
 	switch {
 	case !ref.ValidRepository(p.Name):
@@ -90,11 +104,16 @@ func endpoint(path string) (distspec.Path, error) {
 	return p, nil
 }
 
+// session accepts what registries call uploads: a UUID, or something encoded. "" begins one.
+func session(s string) bool {
+	return s != "." && s != ".." && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~=") == ""
+}
+
 // tokenTarget takes what a challenge announced, with the parameters that a token request has
 // (https://distribution.github.io/distribution/spec/auth/token/#requesting-a-token).
-func (r *Relay) tokenTarget(t target, path, query, sealed string) (target, error) {
+func (r *Relay) tokenTarget(t target, req *fetchshim.Request, path, query, sealed string) (target, error) {
 	t.rule = tokenRule()
-	if err := t.rule.check(t.method); err != nil {
+	if err := t.rule.check(req); err != nil {
 		return t, err
 	}
 	t.url += path

@@ -137,11 +137,26 @@ test('a refusal of the relay has its kind and its words, and is not remembered',
   assert.equal(seen.filter(s => s.startsWith('direct')).length, 2)
 })
 
-test('no relay, another server, a body', async () => {
+test('no relay, and another server', async () => {
   await assert.rejects(world({}).fetch('https://r.example/v2/'), { kind: 'network', message: /the relay at .* does not answer/ })
   const other = world({ relay: () => hello({ 'x-stevedore-relay': '' }, 404) })
   await assert.rejects(other.fetch('https://r.example/v2/'), { kind: 'network', message: /there is no relay at/ })
-  await assert.rejects(world({}).fetch('https://r.example/v2/', { method: 'PUT', body: 'x' }), { kind: 'unsupported' })
+})
+
+test('a body goes with the request, directly and through the relay', async () => {
+  const bodies = []
+  const { fetch, seen } = world({
+    direct: (_url, _headers, { body }) => void bodies.push(body),
+    relay: (_url, headers, { body }) => {
+      bodies.push(`${headers.get('content-range')} ${body}`)
+      return hello({ location: '/v2/a/blobs/uploads/2' }, 202)
+    },
+  })
+  const init = { method: 'PATCH', body: 'x', headers: { 'content-range': '0-0' } }
+  const response = await fetch('https://r.example/v2/a/blobs/uploads/1', init)
+  assert.equal(response.headers.get('location'), '/v2/a/blobs/uploads/2')
+  assert.deepEqual(bodies, ['x', '0-0 x'])
+  assert.deepEqual(seen, ['direct PATCH https://r.example/v2/a/blobs/uploads/1', 'relay PATCH https://r.example/v2/a/blobs/uploads/1'])
 })
 
 test('an aborted request says why and does not go round', async () => {
@@ -163,6 +178,10 @@ test('without a relay it says which header is missing', async () => {
   const preflight = await one((_url, headers) => (headers.has('authorization') ? undefined : hello()))
   assert.equal(preflight.kind, 'unsupported')
   assert.match(preflight.message, /preflight.*Access-Control-Allow-Headers/)
+  const unwritten = await world({ direct: (_url, _headers, { method }) => (method ? undefined : hello()) }, { relay: false })
+    .fetch('https://r.example/v2/a/manifests/1', { method: 'PUT', body: 'x' }).catch(e => e)
+  assert.equal(unwritten.kind, 'unsupported')
+  assert.match(unwritten.message, /Access-Control-Allow-Methods: PUT.*--allow-push r\.example/)
   const away = await one(() => undefined)
   assert.equal(away.kind, 'network')
   assert.match(away.message, /cannot be reached/)
