@@ -119,10 +119,15 @@ const (
 	stateDone  = 2
 )
 
+var errClosed = errors.New("the host was closed")
+
 var errGrace = errors.New("the verb did not end when it was cancelled")
 
 func (c *call) loop() error {
 	for late := 0; !c.done; {
+		if c.h.closed.Err() != nil {
+			return errClosed
+		}
 		state, err := c.in.stepOnce()
 		if err != nil {
 			return err
@@ -161,7 +166,7 @@ func (c *call) take(wait bool) error {
 		case <-c.grace:
 			return errGrace
 		case <-c.h.closed.Done():
-			return errors.New("the host was closed")
+			return errClosed
 		}
 	}
 	for {

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/tetratelabs/wazero"
@@ -77,6 +78,7 @@ type Host struct {
 	module  wazero.CompiledModule
 	cache   wazero.CompilationCache
 	closed  context.Context
+	calls   sync.RWMutex // read by each call while it runs
 	shut    context.CancelFunc
 }
 
@@ -124,9 +126,20 @@ func compile(ctx context.Context, wasm []byte, o Options) (*Host, error) {
 	return h, nil
 }
 
-// Close frees the compiled module; calls that still run fail.
+// Close ends the calls that still run, at their next step, and frees the compiled module when they have ended, or when ctx ends
+// before that: a module that loops for ever is stopped by nothing else. It is not for a sink to call.
 func (h *Host) Close(ctx context.Context) error {
 	h.shut()
+	idle := make(chan struct{})
+	go func() {
+		h.calls.Lock() // no call is between its start and its end
+		defer h.calls.Unlock()
+		close(idle)
+	}()
+	select {
+	case <-idle:
+	case <-ctx.Done():
+	}
 	err := h.runtime.Close(ctx)
 	if h.cache != nil {
 		err = errors.Join(err, h.cache.Close(ctx))
@@ -137,6 +150,11 @@ func (h *Host) Close(ctx context.Context) error {
 // Call runs one verb with a JSON request and returns its JSON result (nil for a list verb). Errors of the verb are
 // [*Error]. When ctx ends, the verb is told to stop and gets a second to do so; the error then is of kind cancelled.
 func (h *Host) Call(ctx context.Context, verb string, request []byte, sinks Sinks) (json.RawMessage, error) {
+	h.calls.RLock()
+	defer h.calls.RUnlock()
+	if h.closed.Err() != nil {
+		return nil, &Error{Kind: "internal", Message: errClosed.Error()}
+	}
 	run, kill := context.WithCancel(context.WithoutCancel(ctx))
 	defer kill()
 	if h.o.HardKill {
