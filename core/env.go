@@ -36,6 +36,8 @@ type Env struct {
 	Clock clock.Clock
 	// Yield is called at least once per 64 KiB of content read, for hosts that never preempt. Nil natively.
 	Yield func()
+	// Gunzip undoes gzip by means of the host; see [layer.Options]. Nil where the host has none that are faster than ours.
+	Gunzip func(ctx context.Context, r io.Reader) (io.ReadCloser, error)
 	// Jobs is how many blobs are read at once; 0 means 4.
 	Jobs int
 	// Platform is chosen from an index when the request names none; the zero value means linux/amd64.

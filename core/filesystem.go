@@ -95,7 +95,7 @@ func (f *filesystem) open(ctx context.Context, i int) (*layer.Reader, error) {
 	d := f.layers[i]
 	name := d.Digest.String()
 	f.env.emit(event.Event{Kind: event.Started, Subject: name, Total: d.Size})
-	r, err := layer.Open(ctx, f.src.Blob(d), layer.Options{Yield: f.env.Yield, Progress: func(done int64) {
+	r, err := layer.Open(ctx, f.src.Blob(d), layer.Options{Yield: f.env.Yield, Gunzip: f.env.Gunzip, Progress: func(done int64) {
 		f.env.emit(event.Event{Kind: event.Progress, Subject: name, Done: done, Total: d.Size})
 	}})
 	return r, f.fail(i, err)

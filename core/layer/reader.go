@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/stevedore-oci/stevedore/core/compress"
 	"github.com/stevedore-oci/stevedore/core/content"
 	"github.com/stevedore-oci/stevedore/core/errs"
 )
@@ -27,14 +26,16 @@ type Options struct {
 	Yield func()
 	// Progress is told how many compressed bytes were read so far.
 	Progress func(done int64)
+	// Gunzip undoes gzip by means of the host that are faster than ours; nil where there are none. It may give up, with an
+	// error of no kind, on what it does not understand, as browsers do on files of several members: then ours go on.
+	Gunzip func(ctx context.Context, r io.Reader) (io.ReadCloser, error)
 }
 
 // Reader reads the entries of one layer in order. It is not safe for concurrent use.
 type Reader struct {
 	subject string
 	pace    *pacer
-	blob    io.Reader
-	close   func() error
+	plain   plain
 	tar     *tar.Reader
 	content io.Reader // of the current entry
 	head    *tar.Header
@@ -45,18 +46,13 @@ type Reader struct {
 // The caller closes the Reader. Kinds: unsupported (a compression no image format allows), verification, and those of b.
 func Open(ctx context.Context, b content.Blob, o Options) (*Reader, error) {
 	subject := "layer " + b.Descriptor().Digest.String()
-	raw, err := b.Open(ctx)
-	if err != nil {
-		return nil, errs.Wrap(subject, err)
-	}
-	counted := &counter{ReadCloser: raw, progress: o.Progress}
-	plain, _, err := compress.Auto(counted)
+	p, err := openPlain(ctx, b, o)
 	if err != nil {
 		return nil, errs.Wrap(subject, err)
 	}
 	pace := &pacer{ctx: ctx, yield: o.Yield}
-	t := tar.NewReader(paced{pace, plain})
-	return &Reader{subject: subject, pace: pace, blob: counted, close: plain.Close, tar: t, content: paced{pace, t}}, nil
+	t := tar.NewReader(paced{pace, p})
+	return &Reader{subject: subject, pace: pace, plain: p, tar: t, content: paced{pace, t}}, nil
 }
 
 // Next returns the next entry, or io.EOF after the last one, when the whole blob has been read and so verified. Errors
@@ -124,11 +120,11 @@ func (r *Reader) Finish() error {
 }
 
 // Close ends reading; it does not verify.
-func (r *Reader) Close() error { return r.close() }
+func (r *Reader) Close() error { return r.plain.Close() }
 
 // drain reads what follows the end of the archive, padding or an eStargz footer, as stored: the digest is of that.
 func (r *Reader) drain() error {
-	if _, err := io.CopyBuffer(io.Discard, paced{r.pace, r.blob}, make([]byte, quantum)); err != nil {
+	if _, err := io.CopyBuffer(io.Discard, paced{r.pace, r.plain.rest()}, make([]byte, quantum)); err != nil {
 		return errs.Wrap(r.subject, err)
 	}
 	return io.EOF

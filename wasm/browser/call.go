@@ -98,7 +98,7 @@ func (m *module) env(h host) (*core.Env, error) {
 	mux := transport.New(o)
 	return &core.Env{
 		Source: mux.Open, Sink: mux.Create, Registry: mux.Registry, File: mux.OpenFile, Clock: o.Clock, Event: emit, Yield: yield, Platform: platform,
-		Output: out,
+		Output: out, Gunzip: gunzip,
 	}, nil
 }
 
