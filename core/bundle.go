@@ -147,7 +147,7 @@ func (b *bundler) there(ctx context.Context, r ref.Reference) (content.BlobStatt
 	} else if !strings.Contains(typed, ":") {
 		typed = archiveRef(typed)
 	}
-	src, _, err := b.env.open(ctx, typed)
+	src, _, err := b.env.written().open(ctx, typed)
 	if err != nil {
 		return nil, err
 	}

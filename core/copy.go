@@ -217,8 +217,8 @@ func (c copier) oneImage(ctx context.Context) (*xfer.Plan, error) {
 // estimate counts what would be stored, by looking at what the destination has where that can be looked at.
 func (c copier) estimate(ctx context.Context, plan *xfer.Plan, e endpoint) (xfer.Report, error) {
 	var have content.BlobStatter
-	if c.env.Source != nil {
-		if dst, err := c.env.Source(ctx, e.refs[0]); err == nil {
+	if there := c.env.written(); there.Source != nil {
+		if dst, err := there.Source(ctx, e.refs[0]); err == nil {
 			defer dst.Close()
 			have, _ = content.As[content.BlobStatter](dst)
 		}

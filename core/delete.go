@@ -30,7 +30,7 @@ type DeleteOut struct {
 // Delete takes a tag away, or deletes a manifest. Blobs are the registry's to collect. Kinds: not_found, unsupported (an
 // endpoint that deletes nothing), denied, input (a reference without tag and digest).
 func Delete(ctx context.Context, env *Env, in DeleteIn) (DeleteOut, error) {
-	src, r, err := env.open(ctx, in.Ref)
+	src, r, err := env.written().open(ctx, in.Ref)
 	if err != nil {
 		return DeleteOut{}, err
 	}

@@ -20,6 +20,8 @@ import (
 type Env struct {
 	// Source opens the endpoint of a reference for reading; the caller closes it.
 	Source func(ctx context.Context, r ref.Reference) (content.Source, error)
+	// Origin opens for reading what Sink writes to, where Source may read a mirror instead; the caller closes it. Nil: Source does.
+	Origin func(ctx context.Context, r ref.Reference) (content.Source, error)
 	// Registry is a registry as a whole, which lists its repositories. Nil: this host reaches no registries.
 	Registry func(ctx context.Context, r ref.Reference) (content.Cataloger, error)
 	// Sink opens the endpoint of a reference for writing; the caller closes it. Nil: this host writes no images.
@@ -57,6 +59,17 @@ func (e *Env) open(ctx context.Context, typed string) (content.Source, ref.Refer
 		return nil, r, subject(typed, err)
 	}
 	return src, r, nil
+}
+
+// written is the environment whose references are read where they are written: what a destination has is not what a mirror of
+// it has.
+func (e *Env) written() *Env {
+	if e.Origin == nil {
+		return e
+	}
+	c := *e
+	c.Source = e.Origin
+	return &c
 }
 
 // create parses a reference and opens its endpoint for writing.

@@ -16,7 +16,7 @@ type ProbeIn struct {
 // Probe finds out what a registry can do by asking it. What could not be tried is unknown. Kinds: network, and unsupported for
 // an endpoint that is no registry.
 func Probe(ctx context.Context, env *Env, in ProbeIn) (content.Abilities, error) {
-	src, _, err := env.open(ctx, in.Ref)
+	src, _, err := env.written().open(ctx, in.Ref)
 	if err != nil {
 		return content.Abilities{}, err
 	}

@@ -237,7 +237,7 @@ func (s *syncer) copy(ctx context.Context, t task) (SyncItem, error) {
 // unchanged compares digests, by a HEAD request to each end where that is possible. What the copy would change, or has to look
 // into, is never unchanged. before is what the destination has, "" for nothing.
 func (s *syncer) unchanged(ctx context.Context, t task) (same bool, before digest.Digest, err error) {
-	there, err := Digest(ctx, s.env, DigestIn{Ref: t.dest})
+	there, err := Digest(ctx, s.env.written(), DigestIn{Ref: t.dest})
 	if errs.Of(err) == errs.NotFound || errs.Of(err) == errs.Input || errs.Of(err) == errs.Unsupported {
 		return false, "", nil // nothing there yet, or nothing that can be looked at
 	}

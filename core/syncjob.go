@@ -111,7 +111,7 @@ func (s *syncer) expand(ctx context.Context, j SyncJob) ([]task, error) {
 
 // surplus are the tags of the destination that the job selects and the source does not have.
 func (s *syncer) surplus(ctx context.Context, j SyncJob, wanted map[string]string) ([]task, error) {
-	all, err := s.env.allTags(ctx, j.Destination)
+	all, err := s.env.written().allTags(ctx, j.Destination)
 	if errs.Of(err) == errs.NotFound {
 		return nil, nil
 	}
@@ -162,7 +162,7 @@ func (e *Env) allTags(ctx context.Context, typed string) ([]string, error) {
 
 // deleteTag removes one tag and leaves the manifest to the other tags that name it.
 func (e *Env) deleteTag(ctx context.Context, typed string) error {
-	src, r, err := e.open(ctx, typed)
+	src, r, err := e.written().open(ctx, typed)
 	if err != nil {
 		return err
 	}

@@ -31,7 +31,7 @@ func Tag(ctx context.Context, env *Env, in TagIn) (TagOut, error) {
 	if i := slices.IndexFunc(in.Tags, func(t string) bool { return !ref.ValidTag(t) }); i >= 0 {
 		return TagOut{}, errs.New(errs.Input, in.Tags[i], "is not a tag")
 	}
-	src, r, err := env.open(ctx, in.Ref)
+	src, r, err := env.written().open(ctx, in.Ref)
 	if err != nil {
 		return TagOut{}, err
 	}

@@ -27,10 +27,11 @@ import (
 func (m *Mux) Create(ctx context.Context, r ref.Reference) (content.Sink, error) {
 	switch r.Scheme {
 	case ref.Docker:
-		if m.registry == nil {
-			return nil, m.noNetwork(r.Typed)
+		to, err := m.written(r)
+		if err != nil {
+			return nil, err
 		}
-		return m.registry.Sink(r), nil
+		return m.registry.Sink(to), nil
 	case ref.OCI:
 		d, err := m.createDir(ctx, r)
 		if err != nil {

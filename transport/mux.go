@@ -16,6 +16,7 @@ import (
 	"github.com/stevedore-oci/stevedore/core/ref"
 	"github.com/stevedore-oci/stevedore/fetchshim"
 	"github.com/stevedore-oci/stevedore/transport/fsys"
+	"github.com/stevedore-oci/stevedore/transport/mirror"
 	"github.com/stevedore-oci/stevedore/transport/registry"
 	"github.com/stevedore-oci/stevedore/transport/registry/auth"
 )
@@ -39,6 +40,10 @@ type Options struct {
 	Inactivity time.Duration
 	// Ranges is how many parts of one large blob are read from a registry at once; see [registry.Options].
 	Ranges int
+	// Places says where an image of a registry is, which may be in mirrors. Nil: where its reference says.
+	Places func(r ref.Reference) (mirror.Places, error)
+	// MirrorKeychain finds credentials for registries other than the one that was named. Nil: Keychain does.
+	MirrorKeychain auth.Keychain
 	// CreateRepository makes a repository that a push finds missing. Nil: the push fails.
 	CreateRepository func(ctx context.Context, registry, repository string) error
 	// Clock is how the registry client waits. Nil: clock.System.
@@ -63,6 +68,8 @@ type Options struct {
 type Mux struct {
 	o        Options
 	registry *registry.Client // one for all references, so that tokens are shared; nil without a Fetcher
+	foreign  *registry.Client // for registries other than the one that was named
+	reader   *mirror.Reader
 }
 
 // New makes a Mux. It does no I/O.
@@ -72,10 +79,16 @@ func New(o Options) *Mux {
 	o.Scratch = fsys.YieldingDir(o.Scratch, o.Yield)
 	m := &Mux{o: o}
 	if o.Fetcher != nil {
-		m.registry = registry.New(registry.Options{
+		c := registry.Options{
 			Fetcher: o.Fetcher, Keychain: o.Keychain, Clock: o.Clock, Event: o.Event, Yield: o.Yield,
 			PlainHTTP: o.PlainHTTP, HidesHeaders: o.HidesHeaders, Inactivity: o.Inactivity, Create: o.CreateRepository, Ranges: o.Ranges,
-		})
+		}
+		m.registry = registry.New(c)
+		m.foreign, m.reader = m.registry, mirror.NewReader(m.clock(), o.Event)
+		if o.MirrorKeychain != nil {
+			c.Keychain = o.MirrorKeychain
+			m.foreign = registry.New(c)
+		}
 	}
 	return m
 }
@@ -88,10 +101,7 @@ const noRegistry = "copy the image to an OCI layout first (oci:path), or use the
 func (m *Mux) Open(ctx context.Context, r ref.Reference) (content.Source, error) {
 	switch r.Scheme {
 	case ref.Docker:
-		if m.registry == nil {
-			return nil, m.noNetwork(r.Typed)
-		}
-		return m.registry.Repository(r), nil
+		return m.openRegistry(r)
 	case ref.OCI, ref.Dir, ref.Static:
 		return m.openDir(ctx, r)
 	case ref.OCIArchive, ref.DockerArchive:
@@ -112,14 +122,6 @@ func (m *Mux) noNetwork(subject string) error {
 		hint = noRegistry
 	}
 	return errs.New(errs.Unsupported, subject, "this host has no network").Hinted("%s", hint)
-}
-
-// Registry is the registry that r is in, as a whole. Kind unsupported where this host has no network.
-func (m *Mux) Registry(_ context.Context, r ref.Reference) (content.Cataloger, error) {
-	if m.registry == nil {
-		return nil, m.noNetwork(r.Typed)
-	}
-	return m.registry.Registry(r.Host), nil
 }
 
 // borrowed is a source that somebody else closes.

@@ -31,6 +31,8 @@ type Global struct {
 	CertFile  string
 	KeyFile   string
 	Insecure  bool
+	// NoRegistriesConf passes over mirrors, short names and blocked registries of containers-registries.conf(5).
+	NoRegistriesConf bool
 }
 
 // Shell is what a program gives to the command line.
@@ -138,6 +140,7 @@ func globals(root *cobra.Command, sh *Shell, g *Global) {
 	f.StringVar(&g.CAFile, "ca-file", "", "trust the certificates in this PEM file as well")
 	f.StringVar(&g.CertFile, "cert-file", "", "client certificate, PEM")
 	f.StringVar(&g.KeyFile, "key-file", "", "key of the client certificate, PEM")
+	f.BoolVar(&g.NoRegistriesConf, "no-registries-conf", false, "pass over registries.conf: no mirrors, no short names, nothing blocked")
 	f.BoolVar(&g.Insecure, "insecure-skip-tls-verify", false, "do not check the registry's certificate")
 }
 

@@ -118,7 +118,7 @@ func helpCommand() *cobra.Command {
 }
 
 func registryFlag(name string) bool {
-	return slices.Contains([]string{"authfile", "ca-file", "cert-file", "creds", "insecure-skip-tls-verify", "key-file", "plain-http"}, name)
+	return slices.Contains([]string{"authfile", "ca-file", "cert-file", "creds", "insecure-skip-tls-verify", "key-file", "no-registries-conf", "plain-http"}, name)
 }
 
 type helper struct{ w io.Writer }

@@ -52,7 +52,12 @@ func environment(_ context.Context, g cli.Global, events func(event.Event)) (*co
 	if g.PlainHTTP != "" {
 		o.PlainHTTP = func(string) bool { return g.PlainHTTP == "true" }
 	}
+	if err := mirrored(g, &o); err != nil {
+		_ = scratch.Close()
+		return nil, nil, errors.Join(err, os.RemoveAll(temp))
+	}
 	mux := transport.New(o)
+	env.Origin = mux.Origin
 	env.Source, env.Sink, env.Registry, env.Leftovers, env.File = mux.Open, mux.Create, mux.Registry, mux.Leftovers, mux.OpenFile
 	return env, func() {
 		_ = scratch.Close()

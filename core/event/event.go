@@ -17,6 +17,8 @@ const (
 	Warning Kind = "warning"
 	// Retry: a request is sent again; Message says why.
 	Retry Kind = "retry"
+	// Mirror: Subject is read from the place that Message names, which is one of several.
+	Mirror Kind = "mirror"
 )
 
 // Image is the Message that an image or index with all its blobs has.

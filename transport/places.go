@@ -1,0 +1,80 @@
+package transport
+
+import (
+	"context"
+	"strings"
+
+	"github.com/stevedore-oci/stevedore/core/content"
+	"github.com/stevedore-oci/stevedore/core/errs"
+	"github.com/stevedore-oci/stevedore/core/ref"
+	"github.com/stevedore-oci/stevedore/transport/mirror"
+)
+
+func (m *Mux) places(r ref.Reference) (mirror.Places, error) {
+	switch {
+	case m.registry == nil:
+		return mirror.Places{}, m.noNetwork(r.Typed)
+	case m.o.Places == nil:
+		return mirror.Places{Read: []mirror.Place{{Ref: r}}, Write: []ref.Reference{r}}, nil
+	}
+	return m.o.Places(r)
+}
+
+// openRegistry opens r where it is, in one place or in several.
+func (m *Mux) openRegistry(r ref.Reference) (content.Source, error) {
+	p, err := m.places(r)
+	if err != nil {
+		return nil, err
+	}
+	if len(p.Read) == 1 && p.Read[0].Ref.SameEndpoint(r) {
+		return m.registry.Repository(p.Read[0].Ref), nil
+	}
+	var ends []mirror.End
+	for _, at := range p.Read {
+		client := m.registry
+		if at.Foreign {
+			client = m.foreign
+		}
+		ends = append(ends, mirror.End{Place: at, Source: client.Repository(at.Ref)})
+	}
+	return m.reader.Source(ends), nil
+}
+
+// Origin opens for reading what Create writes to: no mirror of it. The caller closes it. Kinds: those of Open, and input for a
+// short name that may be in several registries.
+func (m *Mux) Origin(ctx context.Context, r ref.Reference) (content.Source, error) {
+	if r.Scheme != ref.Docker {
+		return m.Open(ctx, r)
+	}
+	at, err := m.written(r)
+	if err != nil {
+		return nil, err
+	}
+	return m.registry.Repository(at), nil
+}
+
+// written is where r is written.
+func (m *Mux) written(r ref.Reference) (ref.Reference, error) {
+	p, err := m.places(r)
+	if err != nil {
+		return r, err
+	}
+	if len(p.Write) > 1 {
+		var hosts []string
+		for _, w := range p.Write {
+			hosts = append(hosts, w.Host)
+		}
+		return r, errs.New(errs.Input, r.Typed, "is a short name that may be in any of %s", strings.Join(hosts, ", ")).Hinted("name the registry")
+	}
+	return p.Write[0], nil
+}
+
+// Registry is the registry that r is in, as a whole. Kinds: unsupported where this host has no network, denied for one that
+// is blocked.
+func (m *Mux) Registry(_ context.Context, r ref.Reference) (content.Cataloger, error) {
+	at, err := m.written(r)
+	if err != nil {
+		return nil, err
+	}
+	return m.registry.Registry(at.Host), nil
+}
