@@ -155,3 +155,19 @@ func FuzzDocument(f *testing.F) {
 		}
 	})
 }
+
+// FuzzDigest: what is accepted is one path component for the algorithm and one for the hex, of the right length.
+func FuzzDigest(f *testing.F) {
+	for _, s := range []string{sum, "sha512:" + strings.Repeat("0", 128), "sha384:" + strings.Repeat("f", 96), "sha256:" + strings.Repeat("AB", 32), "sha256:../../x", "md5:d41d8cd98f00b204e9800998ecf8427e", ":", "sha256+b:" + strings.Repeat("a", 64), "sha256:" + strings.Repeat("ab", 31) + "a/"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if err := oci.CheckDigest(s); err != nil {
+			require.Equal(t, errs.Input, errs.Of(err))
+			return
+		}
+		algorithm, hex, _ := strings.Cut(s, ":")
+		require.Len(t, hex, map[string]int{"sha256": 64, "sha384": 96, "sha512": 128}[algorithm])
+		require.Empty(t, strings.Trim(hex, "0123456789abcdef"))
+	})
+}
