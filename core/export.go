@@ -2,6 +2,7 @@ package core
 
 import (
 	"archive/tar"
+	"bufio"
 	"context"
 	"crypto/sha256"
 	"hash"
@@ -82,6 +83,8 @@ type export struct {
 	fsys  *filesystem
 	first int
 	tar   *tar.Writer
+	buf   *bufio.Writer // an archive of many small files would be as many small pieces of output
+	copy  []byte        // for content
 	hash  hash.Hash
 	out   ExportOut
 	later []map[int32][]layer.Name // by layer and entry: names whose content or attributes are read from there
@@ -89,13 +92,14 @@ type export struct {
 
 func newExport(fsys *filesystem, w io.Writer, first int) *export {
 	h := sha256.New()
-	x := &export{fsys: fsys, first: first, hash: h, later: make([]map[int32][]layer.Name, len(fsys.layers))}
-	x.tar = tar.NewWriter(writerFunc(func(p []byte) (int, error) {
+	x := &export{fsys: fsys, first: first, hash: h, copy: make([]byte, 64<<10), later: make([]map[int32][]layer.Name, len(fsys.layers))}
+	x.buf = bufio.NewWriterSize(writerFunc(func(p []byte) (int, error) {
 		n, err := w.Write(p)
 		h.Write(p[:n])
 		x.out.Size += int64(n)
 		return n, err
-	}))
+	}), 64<<10)
+	x.tar = tar.NewWriter(x.buf)
 	return x
 }
 
@@ -123,7 +127,10 @@ func (x *export) write(ctx context.Context, view *layer.View, at string) error {
 			return err
 		}
 	}
-	return x.tar.Close()
+	if err := x.tar.Close(); err != nil {
+		return err
+	}
+	return x.buf.Flush()
 }
 
 // name writes what the view knows all of, and puts off the rest: content and the values of extended attributes.
@@ -186,7 +193,7 @@ func (x *export) entry(r *layer.Reader, names []layer.Name) error {
 		return err
 	}
 	if first.Typeflag == tar.TypeReg {
-		if _, err := io.CopyBuffer(struct{ io.Writer }{x.tar}, r, make([]byte, 64<<10)); err != nil {
+		if _, err := io.CopyBuffer(struct{ io.Writer }{x.tar}, r, x.copy); err != nil {
 			return err
 		}
 	}

@@ -152,25 +152,33 @@ func (c *call) output(_ context.Context, name string) (io.WriteCloser, error) {
 	return o, nil
 }
 
-// output is a stream of bytes to the host. The first frame goes at once, each other one after a ready.
+// output is a stream of bytes to the host, in frames that are full but for the last. The first goes at once, each other one
+// after a ready.
 type output struct {
 	c      *call
 	name   string
 	stream uint32
 	ready  chan struct{}
 	sent   bool
+	rest   []byte // less than a frame
 }
 
 func (o *output) Write(p []byte) (int, error) {
 	n := 0
-	for n < len(p) {
-		k := min(len(p)-n, frame.MaxPayload)
-		if err := o.send(p[n:n+k], false); err != nil {
+	for len(o.rest)+len(p)-n >= frame.MaxPayload {
+		k := frame.MaxPayload - len(o.rest)
+		b := p[n : n+k]
+		if len(o.rest) > 0 {
+			b = append(o.rest, b...)
+		}
+		if err := o.send(b, false); err != nil {
 			return n, err
 		}
+		o.rest = o.rest[:0]
 		n += k
 	}
-	return n, nil
+	o.rest = append(o.rest, p[n:]...)
+	return len(p), nil
 }
 
 func (o *output) send(b []byte, eof bool) error {
@@ -188,7 +196,7 @@ func (o *output) send(b []byte, eof bool) error {
 // Close sends the end of the stream.
 func (o *output) Close() error {
 	defer o.Abort(nil)
-	return o.send(nil, true)
+	return o.send(o.rest, true)
 }
 
 // Abort ends the stream without its end: the error frame of the call tells the host that what it has is not whole.
