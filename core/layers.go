@@ -126,10 +126,5 @@ func (f *filesystem) infos(ctx context.Context) ([]LayerInfo, error) {
 
 // walk yields every path of the view until yield returns false.
 func (f *filesystem) walk(ctx context.Context, view *layer.View, yield func(layer.Name) bool) error {
-	var err error
-	view.Walk(func(n layer.Name) bool {
-		err = f.pace(ctx)
-		return err == nil && yield(n)
-	})
-	return err
+	return view.Walk(func() error { return f.pace(ctx) }, yield)
 }

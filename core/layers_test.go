@@ -121,7 +121,7 @@ func TestExport(t *testing.T) {
 	_, err = view.EndLayer(func() error { return nil })
 	require.NoError(t, err)
 	got := 0
-	view.Walk(func(n layer.Name) bool {
+	err = view.Walk(func() error { return nil }, func(n layer.Name) bool {
 		f, ok := want[n.Path]
 		require.True(t, ok, n.Path)
 		got++
@@ -130,6 +130,7 @@ func TestExport(t *testing.T) {
 		require.Equal(t, f.MTime, n.Inode.MTime().Format("2006-01-02T15:04:05.999999999Z07:00"), n.Path)
 		return true
 	})
+	require.NoError(t, err)
 	require.Equal(t, len(want), got)
 }
 

@@ -121,7 +121,7 @@ func merge(t testing.TB, layers ...string) (words string, v *layer.View, broken 
 
 func show(v *layer.View, bodies []map[int]string) string {
 	var out []string
-	v.Walk(func(n layer.Name) bool {
+	_ = v.Walk(func() error { return nil }, func(n layer.Name) bool {
 		i := n.Inode
 		w := strings.TrimPrefix(n.Path, "/")
 		switch {

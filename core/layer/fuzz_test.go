@@ -52,7 +52,7 @@ func FuzzTar(f *testing.F) {
 			return
 		}
 		seen := map[string]bool{}
-		v.Walk(func(n layer.Name) bool {
+		_ = v.Walk(func() error { return nil }, func(n layer.Name) bool {
 			require.False(t, seen[n.Path], n.Path)
 			require.True(t, n.Path == "/" || path.Dir(n.Path) == "/" || seen[path.Dir(n.Path)], n.Path)
 			seen[n.Path] = true
@@ -121,7 +121,7 @@ func script(program []byte) (layers [][]layer.Entry) {
 func flat(v *layer.View) string {
 	var b strings.Builder
 	ids := map[*layer.Inode]string{}
-	v.Walk(func(n layer.Name) bool {
+	_ = v.Walk(func() error { return nil }, func(n layer.Name) bool {
 		first, ok := ids[n.Inode]
 		if !ok {
 			first = n.Path

@@ -138,7 +138,7 @@ func BenchmarkMerge(b *testing.B) {
 		v := layer.NewView()
 		mergeAll(b, v, g)
 		mergeAll(b, v, g)
-		v.Walk(func(layer.Name) bool { return true })
+		_ = v.Walk(func() error { return nil }, func(layer.Name) bool { return true })
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/40_000, "ns/entry")
 }

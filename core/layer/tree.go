@@ -1,7 +1,6 @@
 package layer
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -162,12 +161,22 @@ func (c *children) sweep() {
 	c.dead = 0
 }
 
-// sorted returns the children by the bytes of their names.
-func (n *node) sorted() []*node {
+// sorted returns the children by the bytes of their names. A hundred thousand take a while to sort, so pace is called for
+// each comparison; its error ends that.
+func (n *node) sorted(pace func() error) ([]*node, error) {
 	if n.kids == nil {
-		return nil
+		return nil, nil
 	}
 	n.kids.sweep()
-	slices.SortFunc(n.kids.list, func(a, b *node) int { return cmp.Compare(a.name, b.name) })
-	return n.kids.list
+	var err error
+	slices.SortFunc(n.kids.list, func(a, b *node) int {
+		if err == nil {
+			err = pace()
+		}
+		if err != nil {
+			return 0
+		}
+		return strings.Compare(a.name, b.name)
+	})
+	return n.kids.list, err
 }

@@ -1,5 +1,7 @@
 package layer
 
+import "errors"
+
 // Name is one path of the merged view.
 type Name struct {
 	Path  string // absolute; "/" for the root
@@ -10,27 +12,50 @@ type Name struct {
 }
 
 // Walk yields every name, a directory before what is in it, siblings by the bytes of their names. The root comes first
-// where a layer has an entry for it. It stops when yield returns false.
-func (v *View) Walk(yield func(Name) bool) {
+// where a layer has an entry for it. It stops when yield returns false. pace is called for every name and as often as names
+// are compared, and may yield; its error ends the walk.
+func (v *View) Walk(pace func() error, yield func(Name) bool) error {
 	if v.root.ino.Index >= 0 && !yield(Name{Path: "/", Inode: v.root.ino, Layer: int(v.root.layer)}) {
-		return
+		return nil
 	}
-	v.walk(v.root, "", map[*Inode]string{}, yield)
+	w := walk{pace, map[*Inode]string{}, yield}
+	if err := w.below(v.root, ""); err != nil && err != errEnough {
+		return err
+	}
+	return nil
 }
 
-func (v *View) walk(n *node, prefix string, first map[*Inode]string, yield func(Name) bool) bool {
-	for _, k := range n.sorted() {
+type walk struct {
+	pace  func() error
+	first map[*Inode]string // the first path of inodes with several
+	yield func(Name) bool
+}
+
+var errEnough = errors.New("enough")
+
+func (w walk) below(n *node, prefix string) error {
+	kids, err := n.sorted(w.pace)
+	if err != nil {
+		return err
+	}
+	for _, k := range kids {
+		if err := w.pace(); err != nil {
+			return err
+		}
 		name := Name{Path: prefix + "/" + k.name, Inode: k.ino, Layer: int(k.layer)}
 		if k.ino.names > 1 {
-			if f, ok := first[k.ino]; ok {
+			if f, ok := w.first[k.ino]; ok {
 				name.First = f
 			} else {
-				first[k.ino] = name.Path
+				w.first[k.ino] = name.Path
 			}
 		}
-		if !yield(name) || !v.walk(k, name.Path, first, yield) {
-			return false
+		if !w.yield(name) {
+			return errEnough
+		}
+		if err := w.below(k, name.Path); err != nil {
+			return err
 		}
 	}
-	return true
+	return nil
 }
