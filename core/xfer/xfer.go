@@ -101,7 +101,7 @@ func (r *Report) count(how content.How, bytes int64) {
 		r.Existed.add(bytes)
 	case content.Mounted:
 		r.Mounted.add(bytes)
-	default:
+	default: // linked ones, too: whether a file system can link is no part of an answer that is the same on every front end
 		r.Stored.add(bytes)
 	}
 }
