@@ -34,7 +34,7 @@ type progress struct {
 }
 
 func newProgress(what string) cli.Progress {
-	p := &progress{what: cut(what, 48), start: time.Now(), bars: map[string]*mpb.Bar{}, kinds: map[string]string{}, done: map[string]int64{}}
+	p := &progress{what: cut(what, 26), start: time.Now(), bars: map[string]*mpb.Bar{}, kinds: map[string]string{}, done: map[string]int64{}}
 	p.timer = time.AfterFunc(patience, p.begin)
 	return p
 }

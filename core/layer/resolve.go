@@ -64,7 +64,11 @@ func (v *View) resolve(p string, r rule) ([]*node, error) {
 			k = r.make(top, first, k)
 		}
 		if k == nil {
-			return nil, errs.New(errs.NotFound, p, "no such file in the image (%s/%s)", pathOf(stack), first)
+			missing := ""
+			if at := pathOf(stack) + "/" + first; strings.Trim(at, "/") != strings.Trim(p, "/") {
+				missing = ", which has no " + at
+			}
+			return nil, errs.New(errs.NotFound, p, "no such file in the image%s", missing)
 		}
 		stack = append(stack, k)
 		v.stack = stack

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/stevedore-oci/stevedore/core/distspec"
@@ -135,6 +136,7 @@ func (c *Client) attempt(ctx context.Context, t auth.Target, req *fetchshim.Requ
 // pause waits before the next try, counts it and says so.
 func (r *repository) pause(ctx context.Context, subject, why string, wait time.Duration) error {
 	r.retries.Add(1)
+	why = strings.TrimPrefix(why, subject+": ")
 	r.c.o.Event(event.Event{Kind: event.Retry, Subject: subject, Message: fmt.Sprintf("%s; trying again in %s", why, wait.Round(time.Millisecond))})
 	return errs.Wrap(subject, r.c.o.Clock.Sleep(ctx, wait))
 }
