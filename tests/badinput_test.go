@@ -383,13 +383,15 @@ func (b *badRegistry) loops() []badCase {
 	b.handle("realm", challenge(`Bearer realm="%s/token"`, b.other))
 	b.handle("login", challenge(`Bearer realm="http://%s/v2/html/x"`, b.host))
 	b.handle("redirects", func(w http.ResponseWriter, r *http.Request) {
-		http.Redirect(w, r, r.URL.Path+"?"+fmt.Sprint(n.Add(1)), 302)
+		http.Redirect(w, r, r.URL.Path+"?"+fmt.Sprint(n.Add(1)), http.StatusFound)
 	})
 	b.handle("file", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Location", "file:///etc/passwd")
 		w.WriteHeader(307)
 	})
-	b.handle("other-login", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, b.other+"/login", 307) })
+	b.handle("other-login", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, b.other+"/login", http.StatusTemporaryRedirect)
+	})
 	b.handle("limited", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Retry-After", "3600")
 		w.WriteHeader(429)
@@ -428,7 +430,7 @@ func TestCredentialsStayAtHome(t *testing.T) {
 			w.Header().Set("WWW-Authenticate", `Basic realm="x"`)
 			w.WriteHeader(401)
 		case strings.Contains(r.URL.Path, "/blobs/"):
-			http.Redirect(w, r, b.other+r.URL.Path[strings.LastIndexByte(r.URL.Path, '/'):], 307)
+			http.Redirect(w, r, b.other+r.URL.Path[strings.LastIndexByte(r.URL.Path, '/'):], http.StatusTemporaryRedirect)
 		default:
 			w.Header().Set("Content-Type", v1.MediaTypeImageManifest)
 			_, _ = w.Write(raw)

@@ -267,9 +267,7 @@ func diskXattrs(t *testing.T, root string) map[string][]string {
 	for _, block := range strings.Split(mustRun(t, tool(t, "getfattr"), "--absolute-names", "-R", "-h", "-m", "-", root), "\n\n") {
 		lines := strings.Split(strings.TrimSpace(block), "\n")
 		path := strings.TrimPrefix(strings.TrimPrefix(lines[0], "# file: "), root)
-		for _, l := range lines[1:] {
-			out[path] = append(out[path], l)
-		}
+		out[path] = append(out[path], lines[1:]...)
 		slices.Sort(out[path])
 	}
 	return out
