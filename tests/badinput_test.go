@@ -442,6 +442,34 @@ func TestCredentialsStayAtHome(t *testing.T) {
 	require.False(t, b.leaked.Load())
 }
 
+// TestABrokenHelperIsPassedOver: a public image needs no working credential helper; the warning names it.
+func TestABrokenHelperIsPassedOver(t *testing.T) {
+	b := newBadRegistry(t)
+	b.handle("token", func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") == "" {
+			_, _ = io.WriteString(w, `{"token":"anonymous"}`)
+		}
+	})
+	b.handle("public", func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer anonymous" {
+			w.Header().Set("WWW-Authenticate", `Basic realm="a, \"b\"", Bearer realm="http://`+b.host+`/v2/token/x",service="s"`)
+			w.WriteHeader(401)
+			return
+		}
+		_, _ = io.WriteString(w, `{"tags":["v1"]}`)
+	})
+	config := t.TempDir()
+	write(t, config+"/config.json", []byte(`{"credsStore":"nowhere"}`))
+	cmd := exec.CommandContext(t.Context(), artifact(t, "stevedore"), "tags", b.host+"/public")
+	cmd.Env = append(os.Environ(), "HOME="+config, "XDG_RUNTIME_DIR=", "REGISTRY_AUTH_FILE=", "DOCKER_CONFIG="+config)
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	require.NoError(t, err, stderr.String())
+	require.Equal(t, "v1\n", string(out))
+	require.Equal(t, 1, strings.Count(stderr.String(), "warning: "+b.host+": credential helper docker-credential-nowhere: "), stderr.String())
+}
+
 // TestBombs: what is small when stored and huge when read costs time, but no memory.
 func TestBombs(t *testing.T) {
 	b := newBadRegistry(t)

@@ -86,7 +86,8 @@ type Resolver interface {
 	Resolve(ctx context.Context, ref string) (v1.Descriptor, error)
 }
 
-// TagLister is a Source that can list its tags, in the endpoint's order. last is the tag after which to start, or "".
+// TagLister is a Source that can list its tags, in the endpoint's order. last is the tag after which to start, or ""; it need
+// not exist where the order is lexical, and is an error of kind not_found elsewhere (see [After]).
 // Pages are fetched as the sequence is consumed.
 type TagLister interface {
 	Tags(ctx context.Context, last string) iter.Seq2[string, error]

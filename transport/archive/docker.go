@@ -255,17 +255,11 @@ func (s *Docker) place(d digest.Digest) (place, bool) {
 
 // Tags lists the repository tags in the order of the archive.
 func (s *Docker) Tags(_ context.Context, last string) iter.Seq2[string, error] {
-	return func(yield func(string, error) bool) {
-		skip := last != ""
-		for _, img := range s.images {
-			for _, tag := range img.RepoTags {
-				if !skip && !yield(tag, nil) {
-					return
-				}
-				skip = skip && tag != last
-			}
-		}
+	var all []string
+	for _, img := range s.images {
+		all = append(all, img.RepoTags...)
 	}
+	return content.After(all, last, s.subject)
 }
 
 // Close closes the archive.

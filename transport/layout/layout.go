@@ -169,15 +169,7 @@ func (s *Source) Entries() []v1.Descriptor { return s.entries }
 
 // Tags lists the tags in the order of index.json, each once.
 func (s *Source) Tags(_ context.Context, last string) iter.Seq2[string, error] {
-	return func(yield func(string, error) bool) {
-		skip := last != ""
-		for _, t := range tags(s.entries) {
-			if !skip && !yield(t, nil) {
-				return
-			}
-			skip = skip && t != last
-		}
-	}
+	return content.After(tags(s.entries), last, s.subject)
 }
 
 // Close closes the directory.

@@ -96,17 +96,11 @@ func (r *Repository) Resolve(ctx context.Context, name string) (v1.Descriptor, e
 func (r *Repository) Tags(_ context.Context, last string) iter.Seq2[string, error] {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	tags := slices.Clone(r.tags)
-	if i := slices.IndexFunc(tags, func(t tag) bool { return t.name == last }); i >= 0 {
-		tags = tags[i+1:]
+	var names []string
+	for _, t := range r.tags {
+		names = append(names, t.name)
 	}
-	return func(yield func(string, error) bool) {
-		for _, t := range tags {
-			if !yield(t.name, nil) {
-				return
-			}
-		}
-	}
+	return content.After(names, last, "mem:")
 }
 
 // Referrers implements [content.ReferrerLister], in the order in which they came.

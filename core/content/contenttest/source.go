@@ -160,6 +160,10 @@ func optional(t *testing.T, s content.Source, f Fixture) {
 		for tag := range l.Tags(t.Context(), f.Tag) {
 			t.Errorf("tag %q after the last one", tag)
 		}
+		for tag, err := range l.Tags(t.Context(), "zzz-not-there") {
+			require.Empty(t, tag, "after a tag that is not there, in any order")
+			require.Equal(t, errs.NotFound, errs.Of(err))
+		}
 	}
 	if b, ok := content.As[content.BlobStatter](s); ok {
 		statter(t, b, f)
