@@ -87,7 +87,7 @@ export class Tab {
       return `${session.phase}: ${JSON.stringify(session.problem)}`
     }, phase, patience)
     assert.equal(was, phase)
-    await this.run(() => new Promise(resolve => requestAnimationFrame(() => requestAnimationFrame(resolve))))
+    await this.run(() => new Promise(resolve => setTimeout(resolve, 350))) // what changes fast is drawn now and then
   }
 
   /** What a part shows, a line for each of its elements that match. */

@@ -25,7 +25,7 @@ export function keeping(fetch, folder = openFolder) {
     const file = await kept.find(`${algorithm}-${hex}`)
     if (file) return answer(file, url, `${algorithm}:${hex}`)
     const response = await fetch(url, init)
-    return response.status === 200 ? kept.put(`${algorithm}-${hex}`, response, url) : response
+    return response.status === 200 ? kept.put(`${algorithm}-${hex}`, response, url, init.signal) : response
   }
 }
 
@@ -79,7 +79,7 @@ class Kept {
   }
 
   /** @returns {Promise<Response>} the same, which is written while it is read */
-  async put(name, response, url) {
+  async put(name, response, url, signal) {
     const size = Number(response.headers.get('content-length') ?? 0)
     const encoded = response.headers.has('content-encoding') // then the length is not that of the blob
     const writer = size > 0 && !encoded && response.body && (await this.#room(size)) ? await this.#writer(`${name}-${size}`) : undefined
@@ -92,11 +92,13 @@ class Kept {
         // It is closed.
       }
     }
+    signal?.addEventListener('abort', close)
     const copied = new TransformStream({
       transform(chunk, out) {
         out.enqueue(chunk)
         try {
           at += writer.write(chunk, { at })
+          if (at === size) close() // at once: who has all bytes may not ask for the end
         } catch {
           close() // there is no room any more; the file stays too short to be found
         }

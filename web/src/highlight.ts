@@ -27,7 +27,7 @@ export function languageOf(path: string, firstLine: string): Language {
   if (/^#!.*\b(sh|bash|dash|ash|zsh|ksh)\b/.test(firstLine)) return LANGUAGES[2]!
   if (/^#!.*\b(python\d?|ruby|perl|lua)\b/.test(firstLine)) return LANGUAGES[3]!
   if (/^#!.*\b(node|deno|bun)\b/.test(firstLine)) return LANGUAGES[4]!
-  return LANGUAGES.find(l => l.names.test(path)) ?? PLAIN
+  return LANGUAGES.find(l => l.names.test(path)) ?? (firstLine.startsWith('#') ? LANGUAGES[1]! : PLAIN)
 }
 
 /** Longer lines are not painted: nobody reads them, and painting takes time. */

@@ -1,7 +1,8 @@
 import { LitElement, css, html, nothing, type PropertyValues } from 'lit'
 import { Address } from './address.js'
 import { bytes, fraction } from './format.js'
-import { EXAMPLE, fromExample, fromReference, fromTransfer } from './loader.js'
+import { forgetInput, keepInput, keptInput } from './inputs.js'
+import { EXAMPLE, fromExample, fromFile, fromReference, fromTransfer, type Subject } from './loader.js'
 import { Session } from './session.js'
 import { shared, tokens } from './styles.js'
 import { FRESH, type Go, type Place, TABS, type Tab, type View } from './view.js'
@@ -38,6 +39,7 @@ export class Inspector extends LitElement {
   #address: Address | undefined
   #make: Make | undefined
   #located: Place = NOWHERE
+  #kept: Subject | undefined
   /** what comes next is a new place in the history */
   #fresh = false
 
@@ -79,6 +81,7 @@ export class Inspector extends LitElement {
       .work, .work.viewing { grid-template: "panel" minmax(0, 1fr) / minmax(0, 1fr); }
       .work .layers { display: none; }
       .work.viewing st-viewer { grid-area: panel; border: 0; z-index: 1; }
+      main:has(.work.viewing) > :is(st-summary, st-layers, .warnings) { display: none; }
     }
     .tabs .only-narrow:not([aria-selected=true]) { display: none; }
     @container (max-width: 720px) { .tabs .only-narrow:not([aria-selected=true]) { display: block; } }
@@ -133,6 +136,7 @@ export class Inspector extends LitElement {
     soon(this.session, () => {
       this.#due = false
       this.#locate()
+      this.#keep()
       this.requestUpdate()
     })
   }
@@ -144,6 +148,15 @@ export class Inspector extends LitElement {
     this.#located = place
     this.#address?.write(place, this.view, !this.#fresh)
     this.#fresh = false
+  }
+
+  /** Once a file has turned out to be an image, a reload shall find it again. */
+  #keep(): void {
+    const { phase, subject } = this.session
+    if (!this.page || phase !== 'done' || !subject || subject === this.#kept) return
+    this.#kept = subject
+    const blob = subject.kind === 'file' ? Object.values(subject.inputs ?? {})[0] : undefined
+    if (blob) void keepInput(subject.title, blob)
   }
 
   #bring(make: Make, view = FRESH, platform = '', tag = ''): Promise<void> {
@@ -175,7 +188,19 @@ export class Inspector extends LitElement {
     this.lost = place.file
     if (place.ref.startsWith(EXAMPLE)) void this.#bring(fromExample, view, place.platform, place.ref.slice(EXAMPLE.length - 1))
     else if (place.ref) void this.#bring(() => fromReference(place.ref), view, place.platform)
-    else this.session.reset()
+    else void this.#found(place, view)
+  }
+
+  /** A file has no address, but may be kept. */
+  async #found(place: Place, view: View): Promise<void> {
+    this.session.reset()
+    const file = place.file ? await keptInput(place.file) : undefined
+    if (!file || this.session.phase !== 'empty') return
+    void this.#bring(async (signal, progress) => {
+      const subject = await fromFile(file, signal, progress)
+      this.#kept = { ...subject, suffix: place.tag }
+      return this.#kept
+    }, view, place.platform)
   }
 
   get #place(): Place {
@@ -205,6 +230,7 @@ export class Inspector extends LitElement {
   }
 
   #home = (): void => {
+    void forgetInput()
     this.session.reset()
     this.view = FRESH
     this.#make = undefined

@@ -52,6 +52,7 @@ export class Node {
   get bySize(): Node[] {
     if (this.#bySize) return this.#bySize
     const n = this.kids.length
+    if (n > 2 ** 20) return (this.#bySize = this.kids.toSorted((a, b) => b.total - a.total))
     const keys = new Float64Array(n)
     for (let i = 0; i < n; i++) keys[i] = Math.min(this.kids[i]!.total, 2 ** 33) * 2 ** 20 + (2 ** 20 - 1 - (i & (2 ** 20 - 1)))
     keys.sort()

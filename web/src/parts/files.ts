@@ -164,8 +164,8 @@ export class Files extends Part {
       <span class="name" .style=${`padding-left: ${depth * 14}px`}>${tree ? html`<span class="twist" aria-hidden="true">${node.isFolder ? (open ? '▼' : '▶') : ''}</span>` : nothing}
         <span class="clip ${node.isFolder ? 'folder' : ''} ${gone ? 'gone' : ''}">${visible(node.name)}</span>${item.linkTarget === undefined ? nothing
           : html`<span class="to">→ ${visible(item.linkTarget)}</span>`}${tree ? nothing : html`<span class="in">${visible(node.parent?.path ?? '')}</span>`}</span>
-      <span class="size num">${node.isFolder || item.type === 'file' ? bytes(node.isFolder ? node.total : item.size) : ''}</span>
-      <span class="share wide" aria-hidden="true"><i .style=${`width: ${share}%`}></i></span>
+      <span class="size num ${node.total > 0 ? '' : 'dim'}">${node.isFolder || item.type === 'file' ? bytes(node.isFolder ? node.total : item.size) : ''}</span>
+      ${share > 0 ? html`<span class="share wide" aria-hidden="true"><i .style=${`width: ${share}%`}></i></span>` : html`<span class="wide"></span>`}
       <span class="wide dim num clip what">${gone ? 'removed' : item.emptied ? 'emptied' : node.isFolder ? plural(node.files, 'file') : item.mode}</span>
       <span>${item.layer >= 0 ? html`<span class="chip" .style=${hue(item.layer)} title="layer ${item.layer}">${item.layer}</span>` : nothing}</span>
     </div>`

@@ -28,8 +28,10 @@ export class Layers extends Part {
     .command { overflow-wrap: anywhere; display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; overflow: hidden; font-size: 12px; line-height: 1.4; }
     .does { grid-column: 2 / -1; font-size: 12px; color: var(--dim); display: flex; flex-wrap: wrap; gap: 0 10px; }
     .add { color: var(--good); } .change { color: var(--warn); } .hide { color: var(--bad); }
-    .all { grid-template-columns: minmax(0, 1fr) auto; border-bottom: 1px solid var(--line); }
-    .size { font-size: 12.5px; }
+    .all { grid-template-columns: minmax(0, 1fr) auto; }
+    .all .does { grid-column: 1 / -1; }
+    li:first-child { border-bottom: 1px solid var(--line); }
+    .size { font-size: 12.5px; text-align: right; }
   `]
 
   static override properties = { bar: { type: Boolean } }

@@ -51,7 +51,17 @@ export class SizeMap extends Part {
     if (area) this.#draw(folder, { x: 0, y: 0, w: area.clientWidth, h: area.clientHeight }, boxes)
     return html`
       <nav aria-label="Folder shown">${this.#crumbs(folder)} <span class="dim num">${bytes(folder.total)}</span></nav>
-      <div class="area" role="group" aria-label="Files by size">${boxes}</div>`
+      <div class="area" role="group" aria-label="Files by size" @keydown=${this.#key}>${boxes}</div>`
+  }
+
+  /** One box is reached by Tab, the others by the arrows; Backspace leads out of the folder. */
+  #key = (event: KeyboardEvent): void => {
+    const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key]
+    const box = event.target as HTMLElement
+    const to = step === 1 ? box.nextElementSibling : step === -1 ? box.previousElementSibling : null
+    if (to instanceof HTMLElement) to.focus()
+    if (event.key === 'Backspace' && this.view.zoom) this.go({ zoom: this.view.zoom.slice(0, this.view.zoom.lastIndexOf('/')) })
+    if (step) event.preventDefault()
   }
 
   #crumbs(folder: Node) {
@@ -68,18 +78,18 @@ export class SizeMap extends Part {
       const b = boxes[i]!
       if (b.w * b.h < LEAST || b.w < 4 || b.h < 4) continue
       const kid = kids[i]!
-      into.push(this.#box(kid, b))
+      into.push(this.#box(kid, b, into.length === 0))
       if (kid.isFolder && b.h > TITLE + 14 && b.w > 24) this.#draw(kid, { x: b.x + 3, y: b.y + TITLE, w: b.w - 6, h: b.h - TITLE - 3 }, into)
     }
   }
 
-  #box(node: Node, b: Box) {
+  #box(node: Node, b: Box, first: boolean) {
     const { path } = node
     const what = `${path}: ${bytes(node.total)}, ${percent(node.total, this.session.tree.root.total)}`
     const click = () => this.go(node.isFolder ? { zoom: path, path } : { path })
     const style = `left:${b.x}px;top:${b.y}px;width:${b.w}px;height:${b.h}px;${node.isFolder ? '' : hue(Math.max(0, node.item.layer))}`
     return html`<button class="box ${node.isFolder ? 'folder' : ''} ${path === this.view.path ? 'on' : ''}" .style=${style} title=${visible(what)} aria-label=${visible(what)}
-      @click=${click}>${b.w > 34 && b.h > 14 ? visible(node.name) : nothing}</button>`
+      tabindex=${first ? 0 : -1} @click=${click}>${b.w > 34 && b.h > 14 ? visible(node.name) : nothing}</button>`
   }
 }
 

@@ -1,5 +1,5 @@
 import { css, html, nothing } from 'lit'
-import { short, visible } from '../format.js'
+import { bytes, short, visible } from '../format.js'
 import { shared } from '../styles.js'
 import { kindWords, sentences } from '../words.js'
 import { Part } from './part.js'
@@ -19,14 +19,14 @@ export class Summary extends Part {
     h1 { font-size: 18px; line-height: 1.3; font-weight: 620; letter-spacing: -.01em; overflow-wrap: anywhere; }
     label { display: inline-flex; align-items: center; gap: 6px; color: var(--dim); font-size: 13px; }
     select { border: 1px solid var(--line); border-radius: 6px; background: var(--panel); color: var(--text); padding: 2px 6px; max-width: 260px; }
-    .words { margin-top: 4px; max-width: 100ch; text-wrap: pretty; overflow-wrap: anywhere; }
+    .words { margin-top: 4px; max-width: 130ch; text-wrap: pretty; overflow-wrap: anywhere; }
     .digest { font-size: 12px; }
   `]
 
   override render() {
     const { summary, subject } = this.session
     if (!summary || !subject) return nothing
-    const words = summary.image ? sentences(summary.image) : [kindWords(summary)]
+    const words = summary.image ? [...sentences(summary.image), ...this.#unseen()] : [kindWords(summary)]
     const digest = summary.image?.digest ?? summary.digest
     return html`
       <div class="title">
@@ -35,6 +35,13 @@ export class Summary extends Part {
         <button class="link mono digest" title="Show the manifest of ${digest}" @click=${() => this.go({ tab: 'manifest', doc: '' })}>${short(digest)}</button>
       </div>
       <p class="words">${words.join(' ')}</p>`
+  }
+
+  /** What is in the layers and seen no more. */
+  #unseen(): string[] {
+    const { layers, merged } = this.session
+    const lost = layers.reduce((sum, { stats }) => sum + (stats ? stats.hidden.bytes + stats.replaced : 0), 0)
+    return merged && lost > 0 ? [`${bytes(lost)} of its layers are seen no more, since later ones remove or replace them.`] : []
   }
 
   #tags() {
