@@ -71,7 +71,7 @@ func (s *script) header() (frame.Header, []byte) {
 }
 
 // FuzzGuest lets a hostile host talk to a guest: it never panics, what waits for the host stays bounded, and once all is
-// cancelled nothing is open any more.
+// cancelled nothing is open any more and nothing runs.
 func FuzzGuest(f *testing.F) {
 	for _, seed := range []string{
 		"\x02\x02\x00\x03\x00\x01\x06\x01\x02\x05\x00\x00\x00\x00\x03", "\x02\x07\x03\x01\x06\x01\x02\x05\x00\x00\x03\x01\x07\x01\x00\x00\x00\x05hello",
@@ -85,7 +85,11 @@ func FuzzGuest(f *testing.F) {
 		if len(b) > 4096 {
 			return
 		}
+		before := runtime.NumGoroutine()
 		play(start(t), script(b))
+		for start := time.Now(); runtime.NumGoroutine() > before; time.Sleep(100 * time.Microsecond) {
+			require.Less(t, time.Since(start), 10*time.Second, "a goroutine stays")
+		}
 	})
 }
 
