@@ -51,6 +51,7 @@ type Copied struct {
 	Existed    xfer.Count `json:"existed" help:"there already"`
 	Mounted    xfer.Count `json:"mounted" help:"taken over inside the registry"`
 	Repaired   int        `json:"repaired,omitempty" help:"blobs that were there and corrupted"`
+	Retries    int64      `json:"retries,omitempty" help:"requests that were sent again, to either end, after a failure that passed"`
 }
 
 // Copy copies what a reference names, and all that belongs to it, to one or more destinations, byte for byte unless the request
@@ -165,6 +166,7 @@ type copier struct {
 
 func (c copier) copy(ctx context.Context, e endpoint, out *CopyOut) (Copied, error) {
 	done := Copied{References: e.typed()}
+	before := retries(c.src)
 	plan, err := xfer.New(ctx, c.src, c.ident, c.in.Source, c.o)
 	if err != nil {
 		return done, err
@@ -173,7 +175,7 @@ func (c copier) copy(ctx context.Context, e endpoint, out *CopyOut) (Copied, err
 	if c.in.DryRun {
 		report, err = c.estimate(ctx, plan, e)
 	} else {
-		report, plan, err = c.move(ctx, plan, e)
+		report, plan, done.Retries, err = c.move(ctx, plan, e)
 	}
 	if err != nil {
 		return done, err
@@ -186,22 +188,32 @@ func (c copier) copy(ctx context.Context, e endpoint, out *CopyOut) (Copied, err
 	}
 	done.Manifests, done.Stored, done.Existed, done.Mounted, done.Repaired =
 		report.Manifests, report.Stored, report.Existed, report.Mounted, report.Repaired
+	done.Retries += retries(c.src) - before
 	return done, nil
 }
 
-func (c copier) move(ctx context.Context, plan *xfer.Plan, e endpoint) (xfer.Report, *xfer.Plan, error) {
+// retries is how many requests to an endpoint were sent again; 0 for one that does not count them.
+func retries(end any) int64 {
+	if r, ok := content.As[content.Retrier](end); ok {
+		return r.Retries()
+	}
+	return 0
+}
+
+// move returns the plan that was moved, which the destination may have had changed, and the retries of the destination.
+func (c copier) move(ctx context.Context, plan *xfer.Plan, e endpoint) (xfer.Report, *xfer.Plan, int64, error) {
 	dst, err := c.env.sink(ctx, e.refs[0])
 	if err != nil {
-		return xfer.Report{}, nil, err
+		return xfer.Report{}, nil, 0, err
 	}
 	defer dst.Close()
 	if only, ok := content.As[content.ImagesOnly](dst); ok && only.ImagesOnly() && plan.IsIndex() && len(c.o.Platforms) == 0 {
 		if plan, err = c.oneImage(ctx); err != nil {
-			return xfer.Report{}, nil, err
+			return xfer.Report{}, nil, 0, err
 		}
 	}
 	report, err := plan.Move(ctx, dst, e.names())
-	return report, plan, err
+	return report, plan, retries(dst), err
 }
 
 // oneImage plans the image of the default platform, for a destination that holds no index.

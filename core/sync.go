@@ -13,7 +13,7 @@ import (
 
 // SyncIn is the request of sync.
 type SyncIn struct {
-	Jobs           []SyncJob `json:"jobs" arg:"SPEC" help:"what is kept in step with what: on the command line a file of SRC DST lines, of these jobs as JSON, or of skopeo's YAML; - is standard input"`
+	Jobs           []SyncJob `json:"jobs" arg:"SPEC" help:"what is kept in step with what: on the command line a file of SRC DST lines, of these jobs as JSON, or of skopeo's or regsync's YAML; - is standard input"`
 	Referrers      bool      `json:"referrers,omitempty" help:"take along what refers to each image: signatures, attestations, SBOMs"`
 	DigestTags     bool      `json:"digestTags,omitempty" help:"take along cosign's tags of each image: sha256-....sig, .att and .sbom"`
 	VerifyExisting bool      `json:"verifyExisting,omitempty" help:"copy what seems unchanged, too, and repair what is corrupted"`
@@ -31,6 +31,8 @@ type SyncJob struct {
 	Digests     []string        `json:"digests,omitempty" help:"images of the source by digest, besides the tags"`
 	Rename      []xfer.Rename   `json:"rename,omitempty" help:"what tags are called at the destination, the first rule that matches"`
 	Platforms   []string        `json:"platforms,omitempty" help:"as copy's"`
+	Referrers   bool            `json:"referrers,omitempty" help:"as the request's, of this job"`
+	DigestTags  bool            `json:"digestTags,omitempty" help:"as the request's, of this job"`
 }
 
 // SyncItem is what was done, or has to be done, about one image or tag.
@@ -44,6 +46,7 @@ type SyncItem struct {
 	Stored      *xfer.Count   `json:"stored,omitempty"`
 	Existed     *xfer.Count   `json:"existed,omitempty"`
 	Mounted     *xfer.Count   `json:"mounted,omitempty"`
+	Retries     int64         `json:"retries,omitempty" help:"requests that were sent again after a failure that passed"`
 	Left        []string      `json:"left,omitempty"`
 	Error       *errs.Wire    `json:"error,omitempty"`
 }
@@ -216,14 +219,14 @@ func (s *syncer) copy(ctx context.Context, t task) (SyncItem, error) {
 		return it, nil
 	}
 	out, err := Copy(ctx, s.env, CopyIn{
-		Source: t.source, Destinations: []string{t.dest}, Platforms: t.job.Platforms, Referrers: s.in.Referrers, DigestTags: s.in.DigestTags,
+		Source: t.source, Destinations: []string{t.dest}, Platforms: t.job.Platforms, Referrers: s.in.Referrers || t.job.Referrers, DigestTags: s.in.DigestTags || t.job.DigestTags,
 		VerifyExisting: s.in.VerifyExisting, DryRun: s.in.DryRun, MaxRate: s.in.MaxRate,
 	})
 	if err != nil {
 		return it, err
 	}
 	d := out.Destinations[0]
-	it.Action, it.Digest, it.Manifests, it.Left = "copied", out.Digest, d.Manifests, out.Left
+	it.Action, it.Digest, it.Manifests, it.Retries, it.Left = "copied", out.Digest, d.Manifests, d.Retries, out.Left
 	it.Stored, it.Existed, it.Mounted = &d.Stored, &d.Existed, &d.Mounted
 	if before != out.Digest {
 		it.Replaced = before
@@ -244,7 +247,7 @@ func (s *syncer) unchanged(ctx context.Context, t task) (same bool, before diges
 	if err != nil {
 		return false, "", err
 	}
-	if s.in.VerifyExisting || s.in.Referrers || s.in.DigestTags || len(t.job.Platforms) > 0 {
+	if s.in.VerifyExisting || s.in.Referrers || t.job.Referrers || s.in.DigestTags || t.job.DigestTags || len(t.job.Platforms) > 0 {
 		return false, there.Digest, nil
 	}
 	here, err := Digest(ctx, s.env, DigestIn{Ref: t.source})

@@ -47,6 +47,13 @@ func counts(d core.Copied, dry bool) []string {
 	if d.Repaired > 0 {
 		out = append(out, plural(d.Repaired, "blob")+" repaired")
 	}
+	switch d.Retries {
+	case 0:
+	case 1:
+		out = append(out, "1 retry")
+	default:
+		out = append(out, fmt.Sprintf("%d retries", d.Retries))
+	}
 	return out
 }
 
@@ -68,7 +75,7 @@ func (p *printer) synced(it core.SyncItem) error {
 	case it.Error != nil:
 		fmt.Fprintf(p.w, "\n             %s", plain(it.Error.Message))
 	case it.Stored != nil:
-		d := core.Copied{Manifests: it.Manifests, Stored: *it.Stored, Existed: *it.Existed, Mounted: *it.Mounted}
+		d := core.Copied{Manifests: it.Manifests, Stored: *it.Stored, Existed: *it.Existed, Mounted: *it.Mounted, Retries: it.Retries}
 		fmt.Fprintf(p.w, "  %s", p.dim(strings.Join(counts(d, strings.HasPrefix(it.Action, "would")), ", ")))
 	}
 	for _, l := range it.Left {

@@ -23,7 +23,7 @@ import (
 // maxSpec bounds a file of sync jobs in bytes.
 const maxSpec = 8 << 20
 
-// spec reads the jobs of sync from a file: lines of SRC DST, our JSON, or skopeo's YAML, told apart by what is in it. to is
+// spec reads the jobs of sync from a file: lines of SRC DST, our JSON, skopeo's or regsync's YAML, told apart by what is in it. to is
 // where jobs go whose file names no destination, "" for nowhere.
 func spec(ctx context.Context, env *core.Env, name, to string) ([]core.SyncJob, error) {
 	if env.File == nil {
@@ -43,6 +43,8 @@ func spec(ctx context.Context, env *core.Env, name, to string) ([]core.SyncJob, 
 		return nil, errs.New(errs.Input, name, "is empty")
 	case text[0] == '{' || text[0] == '[':
 		return specJSON(name, text)
+	case isYAML(text) && isRegsync(text):
+		return specRegsync(ctx, env, name, text)
 	case isYAML(text):
 		return specYAML(name, text, to)
 	default:

@@ -16,6 +16,7 @@ type Selection struct {
 	Include []string `json:"include,omitempty" help:"globs, of which one has to match"`
 	Exclude []string `json:"exclude,omitempty" help:"globs, of which none may match"`
 	Match   string   `json:"match,omitempty" help:"regular expression that has to match the whole tag"`
+	NoMatch string   `json:"noMatch,omitempty" help:"regular expression that must not match the whole tag"`
 	Semver  string   `json:"semver,omitempty" help:"range of versions, as >=1.2 <2 or ~1.4; tags that are no version are left out, and pre-releases unless the range names one"`
 	Newest  int      `json:"newest,omitempty" help:"only so many of the highest versions, tags that are no version coming last"`
 }
@@ -60,12 +61,18 @@ func (s Selection) compile() (func(string) bool, error) {
 	if len(s.Exclude) > 0 {
 		rules = append(rules, func(t string) bool { return !anyGlob(s.Exclude, t) })
 	}
-	if s.Match != "" {
-		re, err := regexp.Compile(`\A(?:` + s.Match + `)\z`)
-		if err != nil {
-			return nil, errs.New(errs.Input, s.Match, "is not a regular expression: %v", err)
+	for _, rule := range []struct {
+		expr string
+		want bool
+	}{{s.Match, true}, {s.NoMatch, false}} {
+		if rule.expr == "" {
+			continue
 		}
-		rules = append(rules, re.MatchString)
+		re, err := whole(rule.expr)
+		if err != nil {
+			return nil, err
+		}
+		rules = append(rules, func(t string) bool { return re.MatchString(t) == rule.want })
 	}
 	if s.Semver != "" {
 		c, err := semver.NewConstraint(s.Semver)
@@ -83,6 +90,15 @@ func (s Selection) compile() (func(string) bool, error) {
 	return func(t string) bool {
 		return !slices.ContainsFunc(rules, func(holds func(string) bool) bool { return !holds(t) })
 	}, nil
+}
+
+// whole matches all of a tag.
+func whole(expr string) (*regexp.Regexp, error) {
+	re, err := regexp.Compile(`\A(?:` + expr + `)\z`)
+	if err != nil {
+		return nil, errs.New(errs.Input, expr, "is not a regular expression: %v", err)
+	}
+	return re, nil
 }
 
 func anyGlob(globs []string, tag string) bool {
@@ -116,9 +132,9 @@ type Rename struct {
 // RenameTag applies the first rule that matches. Kind input for a rule that cannot be read.
 func RenameTag(rules []Rename, tag string) (string, error) {
 	for _, r := range rules {
-		re, err := regexp.Compile(`\A(?:` + r.Match + `)\z`)
+		re, err := whole(r.Match)
 		if err != nil {
-			return "", errs.New(errs.Input, r.Match, "is not a regular expression: %v", err)
+			return "", err
 		}
 		if re.MatchString(tag) {
 			return re.ReplaceAllString(tag, r.Replace), nil

@@ -400,6 +400,8 @@ export interface Copied {
   mounted: Count;
   /** blobs that were there and corrupted */
   repaired?: number;
+  /** requests that were sent again, to either end, after a failure that passed */
+  retries?: number;
 }
 
 export interface Count {
@@ -408,7 +410,7 @@ export interface Count {
 }
 
 export interface SyncIn {
-  /** what is kept in step with what: on the command line a file of SRC DST lines, of these jobs as JSON, or of skopeo's YAML; - is standard input */
+  /** what is kept in step with what: on the command line a file of SRC DST lines, of these jobs as JSON, or of skopeo's or regsync's YAML; - is standard input */
   jobs: SyncJob[];
   /** take along what refers to each image: signatures, attestations, SBOMs */
   referrers?: boolean;
@@ -438,6 +440,8 @@ export interface SyncItem {
   stored?: Count;
   existed?: Count;
   mounted?: Count;
+  /** requests that were sent again after a failure that passed */
+  retries?: number;
   left?: string[];
   error?: Wire;
 }
@@ -453,6 +457,10 @@ export interface SyncJob {
   rename?: Rename[];
   /** as copy's */
   platforms?: string[];
+  /** as the request's, of this job */
+  referrers?: boolean;
+  /** as the request's, of this job */
+  digestTags?: boolean;
 }
 
 export interface Selection {
@@ -462,6 +470,8 @@ export interface Selection {
   exclude?: string[];
   /** regular expression that has to match the whole tag */
   match?: string;
+  /** regular expression that must not match the whole tag */
+  noMatch?: string;
   /** range of versions, as >=1.2 <2 or ~1.4; tags that are no version are left out, and pre-releases unless the range names one */
   semver?: string;
   /** only so many of the highest versions, tags that are no version coming last */

@@ -1,0 +1,122 @@
+package cli
+
+import (
+	"context"
+	"io"
+	"iter"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/stevedore-oci/stevedore/core"
+	"github.com/stevedore-oci/stevedore/core/content"
+	"github.com/stevedore-oci/stevedore/core/errs"
+	"github.com/stevedore-oci/stevedore/core/event"
+	"github.com/stevedore-oci/stevedore/core/ref"
+	"github.com/stevedore-oci/stevedore/core/xfer"
+)
+
+const regsyncFileText = `
+version: 1
+x-common: &common
+  digestTags: false
+creds:
+  - registry: r.example
+    user: a
+    pass: b
+defaults:
+  ratelimit: {min: 100, retry: 15m}
+  interval: 60m
+  referrers: true
+  digestTags: true
+sync:
+  - source: busybox:latest
+    target: r.example/library/busybox:latest
+    type: image
+    platform: linux/amd64
+    <<: *common
+  - source: alpine
+    target: ocidir://mirror/alpine
+    type: repository
+    tags:
+      allow: ["latest", "3", "3.\\d+"]
+      deny: ["3.0", "3.1."]
+    referrers: false
+    hooks: {}
+  - source: all.example
+    target: r.example/all
+    type: registry
+    repos: {deny: [secret/.*]}
+`
+
+type names []string
+
+func (n names) Repositories(context.Context, string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		for _, s := range n {
+			if !yield(s, nil) {
+				return
+			}
+		}
+	}
+}
+
+func readRegsync(t *testing.T, text string) (jobs []core.SyncJob, warnings []string, err error) {
+	t.Helper()
+	env := &core.Env{
+		File: func(context.Context, string) (io.ReadCloser, error) {
+			return io.NopCloser(strings.NewReader(text)), nil
+		},
+		Registry: func(context.Context, ref.Reference) (content.Cataloger, error) {
+			return names{"a", "secret/b", "team/c"}, nil
+		},
+		Event: func(e event.Event) { warnings = append(warnings, e.Message) },
+	}
+	jobs, err = spec(t.Context(), env, "jobs", "")
+	return jobs, warnings, err
+}
+
+func TestSpecRegsync(t *testing.T) {
+	jobs, warnings, err := readRegsync(t, regsyncFileText)
+	require.NoError(t, err)
+	require.Equal(t, []core.SyncJob{
+		{Source: "busybox:latest", Destination: "r.example/library/busybox:latest", Platforms: []string{"linux/amd64"}, Referrers: true},
+		{Source: "alpine", Destination: "oci:mirror/alpine", DigestTags: true, Tags: &xfer.Selection{Match: `(?:latest)|(?:3)|(?:3.\d+)`, NoMatch: "(?:3.0)|(?:3.1.)"}},
+		{Source: "all.example/a", Destination: "r.example/all/a", Referrers: true, DigestTags: true, Tags: &xfer.Selection{}},
+		{Source: "all.example/team/c", Destination: "r.example/all/team/c", Referrers: true, DigestTags: true, Tags: &xfer.Selection{}},
+	}, jobs)
+	tags, err := jobs[1].Tags.Tags([]string{"latest", "3", "3.0", "3.1", "3.10", "3.20", "3.20.1", "edge"})
+	require.NoError(t, err)
+	require.Equal(t, []string{"latest", "3", "3.1", "3.20"}, tags)
+	require.Equal(t, []string{
+		"creds is passed over: log in, or use --creds",
+		"defaults: interval is passed over: a scheduler runs sync",
+		"defaults: ratelimit is passed over: what a registry says of its limits is followed",
+	}, warnings)
+}
+
+// TestSpecRegsyncRefuses names what would have something else copied than is asked for.
+func TestSpecRegsyncRefuses(t *testing.T) {
+	entry := func(more string) string {
+		return "version: 1\nsync:\n  - source: a.example/a\n    target: b.example/a\n" + more
+	}
+	for text, says := range map[string]string{
+		"version: 2\nsync: []\n": "version 2",
+		"version: 1\nsync:\n  - {source: 'a.example/{{ .X }}', target: b, type: image}\n":        "templates are not supported",
+		"version: 1\ndefaults: {backup: 'x'}\nsync: []\n":                                        "defaults: backup is not supported",
+		"version: 1\nsynced: [x]\nsync: []\n":                                                    "synced is not supported",
+		entry("    type: image\n    hooks: {pre: {type: x}}\n"):                                  "a.example/a: hooks is not supported",
+		entry("    type: repository\n    tags: {semverRange: ['>1']}\n"):                         "a.example/a: tags.semverRange is not supported",
+		entry("    type: repository\n    mediaTypes: [x]\n"):                                     "a.example/a: mediaTypes is not supported",
+		entry("    type: x\n"):                                                                   "neither image, repository nor registry",
+		entry("    type: image\n    tags: {allow: [x]}\n"):                                       "tags is for whole repositories",
+		entry("    type: image\n    repos: {allow: [x]}\n"):                                      "repos is for the type registry only",
+		"version: 1\nsync:\n  - {source: a, target: b, type: registry, repos: {allow: ['(']}}\n": "missing closing",
+		"version: x\nsync: []\n":                                                                 "cannot unmarshal",
+	} {
+		_, _, err := readRegsync(t, text)
+		require.Contains(t, []errs.Kind{errs.Input, errs.Unsupported}, errs.Of(err), text)
+		require.ErrorContains(t, err, says, text)
+	}
+}
