@@ -27,7 +27,7 @@ var examples = map[string]string{
 	"export":  "  stevedore export alpine:3.20 | tar t\n  stevedore export --output etc.tar alpine /etc\n  stevedore export --layer 0 alpine >layer.tar",
 	"cat":     "  stevedore cat alpine /etc/os-release\n  stevedore cat --output sh alpine /bin/sh",
 	"copy":    "  stevedore copy alpine:3.20 registry.example/mirror/alpine:3.20\n  stevedore copy --platform linux/amd64 --platform linux/arm64 alpine oci:./alpine:3.20\n  stevedore copy oci:./app:v1 docker://ghcr.io/org/app:v1 docker://ghcr.io/org/app:latest",
-	"sync":    "  stevedore sync jobs.txt\n  stevedore sync --dry-run --shard 1/4 jobs.json\n  stevedore sync --to registry.example/mirror skopeo.yaml\n  echo 'alpine:3.20 registry.example/alpine:3.20' | stevedore sync -",
+	"sync":    "  stevedore sync jobs.txt\n  stevedore sync --dry-run --shard 1/4 jobs.json\n  stevedore sync --to registry.example/mirror skopeo.yaml\n  stevedore sync regsync.yaml\n  echo 'alpine:3.20 registry.example/alpine:3.20' | stevedore sync -",
 	"bundle":  "  stevedore bundle images.tar alpine:3.20 registry.example/app:1\n  stevedore bundle --since images.tar update.tar alpine:3.21\n  stevedore bundle - alpine:3.20 | ssh inside stevedore load - registry.inside",
 	"load":    "  stevedore load images.tar registry.inside/mirror\n  stevedore load --dry-run images.tar registry.inside",
 	"tag":     "  stevedore tag registry.example/app:1.2.3 1.2 1 latest",
