@@ -16,7 +16,6 @@ import (
 	"github.com/stevedore-oci/stevedore/core/ref"
 	"github.com/stevedore-oci/stevedore/fetchshim"
 	"github.com/stevedore-oci/stevedore/transport/fsys"
-	"github.com/stevedore-oci/stevedore/transport/mirror"
 	"github.com/stevedore-oci/stevedore/transport/registry"
 	"github.com/stevedore-oci/stevedore/transport/registry/auth"
 )
@@ -40,8 +39,8 @@ type Options struct {
 	Inactivity time.Duration
 	// Ranges is how many parts of one large blob are read from a registry at once; see [registry.Options].
 	Ranges int
-	// Places says where an image of a registry is, which may be in mirrors. Nil: where its reference says.
-	Places func(r ref.Reference) (mirror.Places, error)
+	// Mirrors finds the images of registries, which may be in several places. Nil: they are where their references say.
+	Mirrors Mirrors
 	// MirrorKeychain finds credentials for registries other than the one that was named. Nil: Keychain does.
 	MirrorKeychain auth.Keychain
 	// CreateRepository makes a repository that a push finds missing. Nil: the push fails.
@@ -69,7 +68,6 @@ type Mux struct {
 	o        Options
 	registry *registry.Client // one for all references, so that tokens are shared; nil without a Fetcher
 	foreign  *registry.Client // for registries other than the one that was named
-	reader   *mirror.Reader
 }
 
 // New makes a Mux. It does no I/O.
@@ -84,7 +82,7 @@ func New(o Options) *Mux {
 			PlainHTTP: o.PlainHTTP, HidesHeaders: o.HidesHeaders, Inactivity: o.Inactivity, Create: o.CreateRepository, Ranges: o.Ranges,
 		}
 		m.registry = registry.New(c)
-		m.foreign, m.reader = m.registry, mirror.NewReader(m.clock(), o.Event)
+		m.foreign = m.registry
 		if o.MirrorKeychain != nil {
 			c.Keychain = o.MirrorKeychain
 			m.foreign = registry.New(c)

@@ -10,14 +10,22 @@ import (
 	"github.com/stevedore-oci/stevedore/transport/mirror"
 )
 
+// Mirrors is what a [mirror.Reader] does. It is an interface so that hosts without mirrors carry none of it.
+type Mirrors interface {
+	// Places says where an image is.
+	Places(r ref.Reference) (mirror.Places, error)
+	// Source reads from several ends as from one; closing it closes them.
+	Source(ends []mirror.End) content.Source
+}
+
 func (m *Mux) places(r ref.Reference) (mirror.Places, error) {
 	switch {
 	case m.registry == nil:
 		return mirror.Places{}, m.noNetwork(r.Typed)
-	case m.o.Places == nil:
+	case m.o.Mirrors == nil:
 		return mirror.Places{Read: []mirror.Place{{Ref: r}}, Write: []ref.Reference{r}}, nil
 	}
-	return m.o.Places(r)
+	return m.o.Mirrors.Places(r)
 }
 
 // openRegistry opens r where it is, in one place or in several.
@@ -37,7 +45,7 @@ func (m *Mux) openRegistry(r ref.Reference) (content.Source, error) {
 		}
 		ends = append(ends, mirror.End{Place: at, Source: client.Repository(at.Ref)})
 	}
-	return m.reader.Source(ends), nil
+	return m.o.Mirrors.Source(ends), nil
 }
 
 // Origin opens for reading what Create writes to: no mirror of it. The caller closes it. Kinds: those of Open, and input for a

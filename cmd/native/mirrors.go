@@ -15,6 +15,7 @@ import (
 	"github.com/stevedore-oci/stevedore/core/ref"
 	"github.com/stevedore-oci/stevedore/fetchshim"
 	"github.com/stevedore-oci/stevedore/transport"
+	"github.com/stevedore-oci/stevedore/transport/mirror"
 )
 
 // mirrored has o read where registries.conf says.
@@ -26,7 +27,7 @@ func mirrored(g cli.Global, o *transport.Options) error {
 	if err != nil {
 		return err
 	}
-	o.Places = conf.Policy.Places
+	o.Mirrors = mirror.NewReader(conf.Policy, o.Clock, o.Event)
 	if g.Creds != "" {
 		// --creds are for the registry that was named: its mirrors get what the files have for them.
 		o.MirrorKeychain = credential.Default(os.Getenv)

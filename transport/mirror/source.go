@@ -23,20 +23,21 @@ import (
 // rest is how long a registry that could not be reached is passed over.
 const rest = time.Minute
 
-// Reader reads images that are in several places. It remembers which registries could not be reached, so that not every image
+// Reader finds images in the places that a policy says, and reads them there. It remembers which registries could not be reached, so that not every image
 // waits for them again. It is safe for concurrent use.
 type Reader struct {
+	Policy
 	clock clock.Clock
 	event func(event.Event)
 	down  sync.Map // host to the time.Time until which it is passed over
 }
 
 // NewReader makes a Reader. A nil events means that nobody listens.
-func NewReader(c clock.Clock, events func(event.Event)) *Reader {
+func NewReader(p Policy, c clock.Clock, events func(event.Event)) *Reader {
 	if events == nil {
 		events = func(event.Event) {}
 	}
-	return &Reader{clock: c, event: events}
+	return &Reader{Policy: p, clock: c, event: events}
 }
 
 // End is a place that is open.
