@@ -79,21 +79,27 @@ const maxRequest = 1 << 20
 
 func decode[T any](name string, in []byte) (T, error) {
 	var req T
+	err := decodeInto(name, in, &req)
+	return req, err
+}
+
+// decodeInto is all of decode that does not depend on the type, so that it is linked once and not for each verb.
+func decodeInto(name string, in []byte, req any) error {
 	if len(in) > maxRequest {
-		return req, errs.New(errs.Input, name, "the request is larger than %d bytes", maxRequest)
+		return errs.New(errs.Input, name, "the request is larger than %d bytes", maxRequest)
 	}
 	if len(bytes.TrimSpace(in)) == 0 {
-		return req, nil
+		return nil
 	}
 	d := json.NewDecoder(bytes.NewReader(in))
 	d.DisallowUnknownFields()
-	if err := d.Decode(&req); err != nil {
-		return req, errs.New(errs.Input, name, "request: %v", err)
+	if err := d.Decode(req); err != nil {
+		return errs.New(errs.Input, name, "request: %v", err)
 	}
 	if _, err := d.Token(); err != io.EOF {
-		return req, errs.New(errs.Input, name, "request: something follows the JSON object")
+		return errs.New(errs.Input, name, "request: something follows the JSON object")
 	}
-	return req, nil
+	return nil
 }
 
 // encode writes compact JSON without HTML escapes, since digests of output are compared across front ends.
