@@ -2,7 +2,6 @@ package core
 
 import (
 	"context"
-	"encoding/json"
 	"io"
 	"iter"
 
@@ -117,7 +116,7 @@ func (f *filesystem) infos(ctx context.Context) ([]LayerInfo, error) {
 		if err != nil {
 			return nil, subject(f.typed, err)
 		}
-		if err := json.Unmarshal(raw, &cfg); err != nil {
+		if err := oci.Unmarshal(raw, &cfg); err != nil {
 			return nil, errs.New(errs.Input, f.typed, "config %s: %v", f.img.manifest.Config.Digest, err)
 		}
 	}

@@ -2,7 +2,6 @@ package core
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"iter"
@@ -159,7 +158,7 @@ func (v *validator) config(ctx context.Context, d v1.Descriptor, cfg *v1.Image) 
 	if err != nil {
 		return err
 	}
-	if err := json.Unmarshal(raw, cfg); err != nil {
+	if err := oci.Unmarshal(raw, cfg); err != nil {
 		return errs.New(errs.Input, "config "+d.Digest.String(), "%v", err)
 	}
 	return nil

@@ -19,6 +19,13 @@ const maxValues = 1 << 18
 // Unmarshal is json.Unmarshal for what somebody else wrote: it refuses more values than any document has before it makes
 // them.
 func Unmarshal(raw []byte, v any) error {
+	if err := checkValues(raw); err != nil {
+		return err
+	}
+	return json.Unmarshal(raw, v)
+}
+
+func checkValues(raw []byte) error {
 	values, quoted := 0, false
 	for i := 0; i < len(raw); i++ {
 		switch c := raw[i]; {
@@ -33,7 +40,7 @@ func Unmarshal(raw []byte, v any) error {
 	if values > maxValues {
 		return fmt.Errorf("it has more than %d values", maxValues)
 	}
-	return json.Unmarshal(raw, v)
+	return nil
 }
 
 // Manifest decodes an image or artifact manifest and validates its descriptors.

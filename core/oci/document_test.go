@@ -110,6 +110,22 @@ func TestManyValuesInLittle(t *testing.T) {
 	require.Len(t, s.S, 5<<18)
 }
 
+// TestManyMembers: an object's members are not each compared with every other.
+func TestManyMembers(t *testing.T) {
+	var b bytes.Buffer
+	for i := range 250_000 {
+		fmt.Fprintf(&b, `,"%d":0`, i)
+	}
+	o, err := oci.ParseObject([]byte("{"+b.String()[1:]+"}"), "s")
+	require.NoError(t, err)
+	require.Equal(t, "0", string(o.Get("249999")))
+	_, err = oci.ParseObject([]byte("{"+b.String()[1:]+`,"7":1}`), "s")
+	require.ErrorContains(t, err, `has the member "7" twice`)
+	_, err = oci.ParseObject([]byte("{"+strings.Repeat(`"a":0,`, 300_000)+`"b":0}`), "s")
+	require.Equal(t, errs.Input, errs.Of(err))
+	require.ErrorContains(t, err, "more than 262144 values")
+}
+
 func TestReadLimited(t *testing.T) {
 	b, err := oci.ReadLimited(strings.NewReader("12345"), 5, "s")
 	require.NoError(t, err)

@@ -22,6 +22,10 @@ type member struct {
 // they believe.
 func ParseObject(raw []byte, subject string) (Object, error) {
 	var o Object
+	if err := checkValues(raw); err != nil {
+		return o, errs.New(errs.Input, subject, "%v", err)
+	}
+	seen := map[string]bool{}
 	d := json.NewDecoder(bytes.NewReader(raw))
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
 		return o, errs.New(errs.Input, subject, "is not a JSON object")
@@ -36,9 +40,10 @@ func ParseObject(raw []byte, subject string) (Object, error) {
 		if err != nil {
 			return o, errs.New(errs.Input, subject, "%v", err)
 		}
-		if o.index(m.name) >= 0 {
+		if seen[m.name] {
 			return o, errs.New(errs.Input, subject, "has the member %q twice", m.name)
 		}
+		seen[m.name] = true
 		o.members = append(o.members, m)
 	}
 	return o, nil
@@ -140,7 +145,7 @@ func (o Object) Objects(name, subject string) ([]Object, error) {
 		return nil, nil
 	}
 	var list []json.RawMessage
-	if err := json.Unmarshal(raw, &list); err != nil {
+	if err := Unmarshal(raw, &list); err != nil {
 		return nil, errs.New(errs.Input, subject, "%s: %v", name, err)
 	}
 	out := make([]Object, 0, len(list))

@@ -2,7 +2,6 @@ package oci
 
 import (
 	"cmp"
-	"encoding/json"
 
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
@@ -18,7 +17,7 @@ func (d Document) Referrer(subject digest.Digest) (v1.Descriptor, bool) {
 		Subject      *v1.Descriptor    `json:"subject"`
 		Annotations  map[string]string `json:"annotations"`
 	}
-	if err := json.Unmarshal(d.Raw, &m); err != nil || m.Subject == nil || subject != "" && m.Subject.Digest != subject {
+	if err := Unmarshal(d.Raw, &m); err != nil || m.Subject == nil || subject != "" && m.Subject.Digest != subject {
 		return v1.Descriptor{}, false
 	}
 	desc := d.Descriptor()

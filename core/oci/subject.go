@@ -1,8 +1,6 @@
 package oci
 
 import (
-	"encoding/json"
-
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
@@ -12,7 +10,7 @@ func (d Document) Subject() (v1.Descriptor, bool) {
 	var m struct {
 		Subject *v1.Descriptor `json:"subject"`
 	}
-	if json.Unmarshal(d.Raw, &m) != nil || m.Subject == nil || CheckDescriptor(*m.Subject) != nil {
+	if Unmarshal(d.Raw, &m) != nil || m.Subject == nil || CheckDescriptor(*m.Subject) != nil {
 		return v1.Descriptor{}, false
 	}
 	return *m.Subject, true

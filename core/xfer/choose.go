@@ -2,7 +2,6 @@ package xfer
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -89,7 +88,7 @@ func (p *Plan) only(ctx context.Context) error {
 		return err
 	}
 	var have v1.Platform
-	if err := json.Unmarshal(raw, &have); err != nil {
+	if err := oci.Unmarshal(raw, &have); err != nil {
 		return errs.New(errs.Input, "config "+p.root.manifest.Config.Digest.String(), "%v", err)
 	}
 	for _, want := range p.o.Platforms {

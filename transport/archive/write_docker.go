@@ -148,7 +148,7 @@ func (s *DockerSink) save(ctx context.Context, m v1.Manifest, entries map[string
 		return img, err
 	}
 	var config v1.Image
-	if err := json.Unmarshal(raw, &config); err != nil {
+	if err := oci.Unmarshal(raw, &config); err != nil {
 		return img, errs.New(errs.Input, m.Config.Digest.String(), "is not an image config: %v", err)
 	}
 	if len(config.RootFS.DiffIDs) != len(m.Layers) {

@@ -34,7 +34,7 @@ func parseIndex(raw []byte, subject string) (*index, error) {
 	x := &index{fields: fields}
 	var entries []json.RawMessage
 	if list := fields.Get("manifests"); list != nil {
-		if err := json.Unmarshal(list, &entries); err != nil {
+		if err := oci.Unmarshal(list, &entries); err != nil {
 			return nil, errs.New(errs.Input, subject, "manifests: %v", err)
 		}
 	}

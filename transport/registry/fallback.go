@@ -75,7 +75,7 @@ func (s *sink) extend(ctx context.Context, tag string, doc oci.Document, d v1.De
 		return err
 	}
 	var entries []json.RawMessage
-	if err := json.Unmarshal(o.Get("manifests"), &entries); err != nil {
+	if err := oci.Unmarshal(o.Get("manifests"), &entries); err != nil {
 		return errs.New(errs.Input, s.subject(tag), "manifests: %v", err)
 	}
 	entry, err := json.Marshal(d)

@@ -2,7 +2,6 @@ package registry
 
 import (
 	"context"
-	"encoding/json"
 	"iter"
 
 	"github.com/opencontainers/go-digest"
@@ -61,7 +60,7 @@ func (w *walk) referrers(ctx context.Context, pageURL string) ([]v1.Descriptor, 
 		return nil, "", absent
 	}
 	var x v1.Index
-	if err := json.Unmarshal(raw, &x); err != nil {
+	if err := oci.Unmarshal(raw, &x); err != nil {
 		return nil, "", errs.New(errs.Input, w.subject, "the list of referrers is malformed: %v", err)
 	}
 	var first, last string

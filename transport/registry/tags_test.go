@@ -150,6 +150,20 @@ func TestALargeTagPageIsNotMultiplied(t *testing.T) {
 	require.Less(t, int64(most)-int64(before), int64(20<<20))
 }
 
+// TestALargeListOfReferrersIsNotMultiplied: two million empty objects.
+func TestALargeListOfReferrersIsNotMultiplied(t *testing.T) {
+	page := `{"manifests":[` + strings.Repeat(`{},`, 2<<20) + `{}]}`
+	lister, ok := content.As[content.ReferrerLister](newRig(t, "r.example/a", always(200, page), nil).Source)
+	require.True(t, ok)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for _, err := range lister.Referrers(t.Context(), sum) {
+		requireKind(t, errs.Input, err, "more than 262144 values")
+	}
+	runtime.ReadMemStats(&after)
+	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(80<<20))
+}
+
 func TestTagQueryIsEscaped(t *testing.T) {
 	r := newRig(t, "r.example/a", always(200, tagPage()), nil)
 	_, err := tagsOf(t, r, "x?y#z%", 0)
