@@ -13,7 +13,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
-	"reflect"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -186,7 +185,7 @@ func TestBadRegistries(t *testing.T) {
 			require.True(t, strings.HasPrefix(out.Message, strings.ReplaceAll(c.subject, "%s", b.host)+": "), "%q does not name %q", out.Message, c.subject)
 			require.Contains(t, out.Message+" "+out.Hint, c.says)
 			require.Less(t, len(out.Message), 4000)
-			require.Less(t, out.rss, int64(128<<20), "memory")
+			require.Less(t, out.rss, int64(memoryLimit), "memory")
 			if c.asks == 0 {
 				c.asks = 10
 			}
@@ -209,16 +208,11 @@ func runBad(t *testing.T, bin string, args ...string) badOutcome {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), bin, append(args, "--json", "--quiet")...)
 	cmd.Env = append(os.Environ(), "HOME="+t.TempDir(), "XDG_RUNTIME_DIR=", "DOCKER_CONFIG=", "REGISTRY_AUTH_FILE=", "TMPDIR="+t.TempDir())
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	err := cmd.Run()
-	out := badOutcome{exit: cmd.ProcessState.ExitCode(), stdout: stdout.String()}
-	usage := reflect.Indirect(reflect.ValueOf(cmd.ProcessState.SysUsage())).FieldByName("Maxrss")
-	require.True(t, usage.IsValid(), "this platform tells no peak memory")
-	out.rss = usage.Int() << 10
-	if err != nil {
+	stdout, stderr, rss := measure(t, cmd)
+	out := badOutcome{exit: cmd.ProcessState.ExitCode(), stdout: stdout, rss: rss}
+	if out.exit != 0 {
 		var doc struct{ Error errs.Wire }
-		require.NoError(t, json.Unmarshal(stderr.Bytes(), &doc), stderr.String())
+		require.NoError(t, json.Unmarshal([]byte(stderr), &doc), stderr)
 		out.Wire = doc.Error
 	}
 	return out
@@ -487,6 +481,55 @@ func TestBombs(t *testing.T) {
 	out = runBad(t, artifact(t, "stevedore"), "inspect", b.host+"/config:1")
 	require.Equal(t, errs.Input, out.Kind)
 	require.Less(t, out.rss, int64(memoryLimit))
+}
+
+// TestBadFiles: layouts, folders and archives that are far too large where they are read whole, or lead elsewhere.
+func TestBadFiles(t *testing.T) {
+	bin, dir := artifact(t, "stevedore"), t.TempDir()
+	large := append([]byte(`{"layers":[`), bytes.Repeat([]byte(`"x",`), 25<<20)...)
+	secret := []byte(`{"schemaVersion":2,"config":{},"layers":[]}`)
+	write(t, dir+"/secret", secret)
+	at := func(name string, files map[string][]byte) string {
+		for file, b := range files {
+			require.NoError(t, os.MkdirAll(dir+"/"+name+"/"+file[:strings.LastIndexByte("/"+file, '/')], 0o755))
+			write(t, dir+"/"+name+"/"+file, b)
+		}
+		return dir + "/" + name
+	}
+	packed := func(name string, files map[string][]byte) string {
+		at(name, files)
+		write(t, dir+"/"+name+".tar", tarOf(t, os.DirFS(dir+"/"+name)))
+		return dir + "/" + name + ".tar"
+	}
+	index := func(d v1.Descriptor) []byte { return encode(t, v1.Index{Manifests: []v1.Descriptor{d}}) }
+	blob := func(b []byte) string { return "blobs/sha256/" + digest.FromBytes(b).Encoded() }
+	out := digest.FromBytes(secret)
+	away := at("away", map[string][]byte{"index.json": index(v1.Descriptor{MediaType: v1.MediaTypeImageManifest, Digest: out, Size: int64(len(secret))}), "blobs/sha256/x": nil})
+	require.NoError(t, os.Symlink("../../../secret", away+"/"+blob(secret)))
+	for _, c := range []struct {
+		ref  string
+		kind errs.Kind
+		says string
+	}{
+		{"oci:" + at("index", map[string][]byte{"index.json": large}), errs.Input, "is larger than the 4194304 bytes"},
+		{"oci:" + at("manifest", map[string][]byte{"index.json": index(v1.Descriptor{Digest: digest.FromBytes(large), Size: int64(len(large))}), blob(large): large}), errs.Input, "is larger than the 4194304 bytes"},
+		{"oci:" + at("page", map[string][]byte{"index.json": []byte("<html>")}), errs.Input, "it is HTML or XML"},
+		{"oci:" + at("climbs", map[string][]byte{"index.json": []byte(`{"manifests":[{"digest":"sha256:../../../secret","size":3}]}`)}), errs.Input, "is not a digest"},
+		{"oci:" + away, errs.Input, ""},
+		{"dir:" + at("dir", map[string][]byte{"manifest.json": large}), errs.Input, "is larger than the 4194304 bytes"},
+		{"oci-archive:" + packed("oci", map[string][]byte{"index.json": large}), errs.Input, "is larger than the 4194304 bytes"},
+		{"docker-archive:" + packed("saved", map[string][]byte{"manifest.json": large}), errs.Input, "is larger than the 4194304 bytes"},
+		{"docker-archive:" + packed("config", map[string][]byte{"manifest.json": []byte(`[{"Config":"c","Layers":[]}]`), "c": large}), errs.Input, "is larger than the 8388608 bytes"},
+		{"docker-archive:" + packed("up", map[string][]byte{"manifest.json": []byte(`[{"Config":"../secret","Layers":[]}]`)}), errs.Input, "../secret"},
+	} {
+		t.Run(c.ref[len(dir):], func(t *testing.T) {
+			out := runBad(t, bin, "inspect", c.ref)
+			require.Equal(t, c.kind, out.Kind, out.Message)
+			require.True(t, strings.HasPrefix(out.Message, c.ref+": "), out.Message)
+			require.Contains(t, out.Message, c.says)
+			require.Less(t, out.rss, int64(memoryLimit))
+		})
+	}
 }
 
 // TestBadArchives cuts and changes archives at many places: the exit status is one of five, and the message begins with the

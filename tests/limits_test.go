@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http/httptest"
@@ -208,7 +209,8 @@ func TestMain(m *testing.M) {
 func measured(name string, args []string) int {
 	cmd := exec.Command(name, args...)
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
-	if err := cmd.Run(); err != nil {
+	var failed *exec.ExitError
+	if err := cmd.Run(); err != nil && !errors.As(err, &failed) {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
@@ -216,22 +218,34 @@ func measured(name string, args []string) int {
 	if rss := reflect.Indirect(reflect.ValueOf(cmd.ProcessState.SysUsage())).FieldByName("Maxrss"); rss.IsValid() {
 		fmt.Fprintln(os.NewFile(3, "usage"), rss.Int()<<10)
 	}
-	return 0
+	return cmd.ProcessState.ExitCode()
 }
 
 // peak runs a program and returns what it printed and its largest resident set in bytes.
 func peak(t *testing.T, name string, args ...string) (string, int64) {
 	t.Helper()
+	cmd := exec.CommandContext(t.Context(), name, args...)
+	stdout, stderr, rss := measure(t, cmd)
+	require.Zero(t, cmd.ProcessState.ExitCode(), stderr)
+	return stdout, rss
+}
+
+// measure runs a command, whatever its exit status, and returns what it printed and its largest resident set in bytes.
+func measure(t *testing.T, cmd *exec.Cmd) (stdout, stderr string, rss int64) {
+	t.Helper()
 	usage, theirs, err := os.Pipe()
 	require.NoError(t, err)
 	defer usage.Close()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], append([]string{rusage, name}, args...)...)
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = &stdout, &stderr, []*os.File{theirs}
-	require.NoError(t, cmd.Run(), &stderr)
+	var out, errors bytes.Buffer
+	cmd.Args = append([]string{os.Args[0], rusage}, cmd.Args...)
+	cmd.Path, err = os.Executable()
+	require.NoError(t, err)
+	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = &out, &errors, []*os.File{theirs}
+	if err := cmd.Run(); err != nil {
+		require.IsType(t, &exec.ExitError{}, err)
+	}
 	require.NoError(t, theirs.Close())
-	var rss int64
 	_, err = fmt.Fscan(usage, &rss)
 	require.NoError(t, err, "this platform tells no peak memory")
-	return stdout.String(), rss
+	return out.String(), errors.String(), rss
 }

