@@ -156,7 +156,8 @@ func FuzzParse(f *testing.F) {
 		if r.Scheme != ref.Docker {
 			require.NotEmpty(t, r.Path)
 			require.True(t, strings.HasPrefix(typed, r.Scheme+":"+r.Path))
-			require.Empty(t, r.Host+r.Repository)
+			require.Empty(t, r.Host)
+		require.True(t, r.Repository == "" || r.Scheme == ref.Static, "%+v", r)
 			return
 		}
 		require.True(t, ref.ValidRepository(r.Repository), r.Repository)
