@@ -160,7 +160,16 @@ func TestTrapInPage(t *testing.T) {
 		Died           wire
 		After, Workers int
 	}
-	inPage(t, "trap", map[string]string{"ref": registryOf(t, harbor) + "/harbor:amd64"}, &got)
+	held := behind(t, func(inner http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if strings.Contains(r.URL.Path, "/blobs/") {
+				<-r.Context().Done()
+				return
+			}
+			inner.ServeHTTP(w, r)
+		})
+	})
+	inPage(t, "trap", map[string]string{"held": held + "/harbor:amd64", "ref": registryOf(t, harbor) + "/harbor:amd64"}, &got)
 	require.Equal(t, wire{Kind: "internal", Message: "the Worker of Stevedore died: the module died: unreachable"}, got.Died)
 	require.NotZero(t, got.After)
 	require.Equal(t, 2, got.Workers)

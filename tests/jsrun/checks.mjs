@@ -47,23 +47,16 @@ export async function broken({ sources }) {
   return found
 }
 
-/** The module traps while a call runs. */
-export async function trap({ ref }) {
+/** The module traps while a call runs: it reads from held, a registry that does not come to the end of a layer. */
+export async function trap({ held, ref }) {
   const workers = []
   const worker = () => {
     workers.push(new Worker('/jsrun/trapping.mjs', { type: 'module' }))
     return workers.at(-1)
   }
   const stevedore = await connect(MODULE, { worker })
-  const items = stevedore.files({ ref })[Symbol.asyncIterator]()
-  await items.next()
-  workers[0].postMessage('trap')
-  let died
-  try {
-    for (;;) if ((await items.next()).done) break
-  } catch (err) {
-    died = failure(err)
-  }
+  const onEvent = ({ kind }) => { if (kind === 'started') workers[0].postMessage('trap') }
+  const died = await stevedore.files({ ref: held }, { onEvent }).then(() => undefined, failure)
   return { died, after: (await stevedore.files({ ref })).length, workers: workers.length }
 }
 

@@ -75,6 +75,7 @@ export class Inspector extends LitElement {
       .work.viewing { grid-template: "panel viewer" minmax(0, 1fr) / minmax(0, 1fr) minmax(0, 1.1fr); }
       .work.viewing .layers { display: none; }
     }
+    .only-viewing { display: none; }
     @container (max-width: 720px) {
       header { padding: 7px 12px; gap: 10px; }
       .mark span { display: none; }
@@ -82,6 +83,7 @@ export class Inspector extends LitElement {
       .work .layers { display: none; }
       .work.viewing st-viewer { grid-area: panel; border: 0; z-index: 1; }
       main:has(.work.viewing) > :is(st-summary, st-layers, .warnings) { display: none; }
+      .only-viewing { display: block; }
     }
     .tabs .only-narrow:not([aria-selected=true]) { display: none; }
     @container (max-width: 720px) { .tabs .only-narrow:not([aria-selected=true]) { display: block; } }
@@ -295,6 +297,7 @@ export class Inspector extends LitElement {
     const viewing = image && view.path !== '' && tab !== 'config' && tab !== 'manifest'
     return html`
       ${image ? html`<st-layers bar .session=${session} .view=${view}></st-layers>` : nothing}
+      ${viewing ? html`<h1 class="sr only-viewing">${view.path}</h1>` : nothing}
       <div class="work ${viewing ? 'viewing' : ''}">
         ${image ? html`<st-layers class="layers" .session=${session} .view=${view}></st-layers>` : nothing}
         <div class="panel">
