@@ -157,7 +157,7 @@ func FuzzParse(f *testing.F) {
 			require.NotEmpty(t, r.Path)
 			require.True(t, strings.HasPrefix(typed, r.Scheme+":"+r.Path))
 			require.Empty(t, r.Host)
-		require.True(t, r.Repository == "" || r.Scheme == ref.Static, "%+v", r)
+			require.True(t, r.Repository == "" || r.Scheme == ref.Static, "%+v", r)
 			return
 		}
 		require.True(t, ref.ValidRepository(r.Repository), r.Repository)
