@@ -84,6 +84,9 @@ func newImage(name string, doc oci.Document) (img image, err error) {
 		return img, errs.New(errs.Unsupported, "", "a docker archive holds container images, and this is %q", img.manifest.Config.MediaType).
 			Hinted("write it with oci-archive:")
 	}
+	if err := oci.CheckDescriptor(img.manifest.Config); err != nil { // which Manifest lets an artifact go without
+		return img, errs.Wrap("config", err)
+	}
 	img.tag, err = fullName(name)
 	return img, err
 }
@@ -160,7 +163,7 @@ func (s *DockerSink) save(ctx context.Context, m v1.Manifest, entries map[string
 		if err != nil {
 			return img, err
 		}
-		if want := config.RootFS.DiffIDs[i]; want != p.diffID && want.Algorithm() == digest.Canonical {
+		if want := config.RootFS.DiffIDs[i]; want != p.diffID && (want.Validate() != nil || want.Algorithm() == digest.Canonical) {
 			return img, errs.New(errs.Verification, d.Digest.String(), "is decompressed %s, its config says %s", p.diffID, want)
 		}
 		name := p.diffID.Encoded() + ".tar"

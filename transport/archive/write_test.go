@@ -223,6 +223,8 @@ func TestDockerRefuses(t *testing.T) {
 	require.NoError(t, err)
 	artifact := m
 	artifact.Config.MediaType = "application/vnd.example"
+	bare := m
+	bare.Config.Digest = ""
 	for name, c := range map[string]struct {
 		tag  string
 		doc  oci.Document
@@ -230,6 +232,7 @@ func TestDockerRefuses(t *testing.T) {
 	}{
 		"an index":        {"", contenttest.NewIndex().Root, errs.Unsupported},
 		"an artifact":     {"", marshal(t, artifact), errs.Unsupported},
+		"no config":       {"", marshal(t, bare), errs.Input},
 		"no name":         {"../../x", image.Root, errs.Input},
 		"a position":      {"@0", image.Root, errs.Input},
 		"upper case":      {"Alpine:3", image.Root, errs.Input},
@@ -249,6 +252,10 @@ func TestDockerRefuses(t *testing.T) {
 	foreign.Layers = append([]v1.Descriptor{{MediaType: oci.DockerForeignLayer, Digest: image.Root.Digest(), Size: 3}}, m.Layers[1:]...)
 	short := m
 	short.Layers = m.Layers[:1]
+	nameless := contenttest.NewContent(oci.DockerConfig, []byte(`{"rootfs":{"type":"layers","diff_ids":["x","y"]}}`))
+	image.Blobs = append(image.Blobs, nameless)
+	names := m
+	names.Config = nameless.Descriptor
 	for name, c := range map[string]struct {
 		m    v1.Manifest
 		kind errs.Kind
@@ -257,6 +264,7 @@ func TestDockerRefuses(t *testing.T) {
 		"layers in another order": {other, errs.Verification, "its config says"},
 		"a layer is missing":      {short, errs.Verification, "has 2 diff IDs for 1 layers"},
 		"a foreign layer":         {foreign, errs.Unsupported, "is a foreign layer"},
+		"diff IDs are no digests": {names, errs.Verification, "its config says x"},
 	} {
 		for at, open := range targets {
 			t.Run(name+"/"+at, func(t *testing.T) {

@@ -169,16 +169,24 @@ func (s *Sink) root() (oci.Document, error) {
 func mark(keep map[string]bool, doc oci.Document) error {
 	if doc.IsIndex() {
 		x, err := doc.Index()
+		if err != nil {
+			return err
+		}
 		for _, d := range x.Manifests {
 			keep[file(d.Digest)] = true // of a type that is stored as a blob
 		}
-		return err
+		return nil
 	}
 	m, err := doc.Manifest()
-	for _, d := range append([]v1.Descriptor{m.Config}, m.Layers...) {
-		keep[file(d.Digest)] = true
+	if err != nil {
+		return err
 	}
-	return err
+	for _, d := range append([]v1.Descriptor{m.Config}, m.Layers...) {
+		if d.Digest != "" { // an artifact may have no config
+			keep[file(d.Digest)] = true
+		}
+	}
+	return nil
 }
 
 // removeOthers removes what is not kept and has a name that the transport gives.

@@ -169,3 +169,18 @@ func TestCrashPoints(t *testing.T) {
 		}
 	}
 }
+
+// TestAManifestWithoutAConfig is what image-spec 1.1's drafts called an artifact manifest.
+func TestAManifestWithoutAConfig(t *testing.T) {
+	f := contenttest.NewImage()
+	raw, err := json.Marshal(map[string]any{"schemaVersion": 2, "mediaType": v1.MediaTypeImageManifest, "layers": []v1.Descriptor{f.Blobs[1].Descriptor}})
+	require.NoError(t, err)
+	f.Root = oci.Document{MediaType: v1.MediaTypeImageManifest, Raw: raw}
+	m := memfs.New()
+	require.NoError(t, put(t, m, f))
+	s, err := dir.Open(t.Context(), m, "dir:x")
+	require.NoError(t, err)
+	got, err := s.Manifest(t.Context(), "")
+	require.NoError(t, err)
+	require.Equal(t, f.Root, got)
+}
