@@ -122,8 +122,30 @@ func isManifest(d v1.Descriptor) bool {
 	return d.MediaType == "" || slices.Contains(oci.ManifestTypes, d.MediaType) || strings.HasSuffix(d.MediaType, ".manifest.v1+json")
 }
 
+// room says whether the manifests of entries that are not known yet stay within the bounds, by what their descriptors say of
+// their sizes: they are all held before the first is looked at.
+func (p *Plan) room(entries []v1.Descriptor) error {
+	fresh, size := map[digest.Digest]bool{}, p.held
+	for _, d := range entries {
+		if p.nodes[d.Digest] != nil || fresh[d.Digest] || !isManifest(d) {
+			continue
+		}
+		fresh[d.Digest] = true
+		if size += min(d.Size, maxHeld); size > maxHeld {
+			return errs.New(errs.Input, p.subject, "has manifests of more than %d MiB together", maxHeld>>20)
+		}
+	}
+	if len(p.nodes)+len(fresh) > maxManifests {
+		return errs.New(errs.Input, p.subject, "has more than %d manifests", maxManifests)
+	}
+	return nil
+}
+
 // fetch reads the manifests of entries that are not known yet, several at once.
 func (p *Plan) fetch(ctx context.Context, entries []v1.Descriptor) ([]oci.Document, error) {
+	if err := p.room(entries); err != nil {
+		return nil, err
+	}
 	docs := make([]oci.Document, len(entries))
 	return docs, parallel(ctx, p.o.Jobs, len(entries), func(ctx context.Context, i int) error {
 		d := entries[i]

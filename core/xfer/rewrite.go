@@ -72,6 +72,9 @@ func (p *Plan) index(n *node, done map[digest.Digest]output, subject string) (oc
 	if err != nil {
 		return o, false, err
 	}
+	if len(entries) != len(n.entries) {
+		return o, false, twoThings(subject)
+	}
 	changed := mediaTypeIn(p.o.Format, n.doc.MediaType) != n.doc.MediaType
 	kept := make([]oci.Object, 0, len(entries))
 	for i, e := range entries {
@@ -93,6 +96,11 @@ func (p *Plan) index(n *node, done map[digest.Digest]output, subject string) (oc
 		p.dropAnnotations(&o)
 	}
 	return o, true, o.Set("manifests", kept)
+}
+
+// twoThings is for a list that stands there twice, in other cases, of which decoders take the one or the other.
+func twoThings(subject string) error {
+	return errs.New(errs.Verification, subject, "can be read as two things")
 }
 
 // entry takes over what became of one child, and of the child that it is an attestation of.
@@ -163,6 +171,9 @@ func (p *Plan) layers(o oci.Object, m v1.Manifest, anew map[digest.Digest]v1.Des
 	list, err := o.Objects("layers", subject)
 	if err != nil {
 		return nil, false, err
+	}
+	if len(list) != len(m.Layers) {
+		return nil, false, twoThings(subject)
 	}
 	changed := false
 	for i := range list {

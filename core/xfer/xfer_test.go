@@ -4,8 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
+	"math"
+	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/opencontainers/go-digest"
@@ -365,6 +369,61 @@ func TestHostileIndexes(t *testing.T) {
 	put(t, src, "v1", document(t, v1.MediaTypeImageIndex, x), nil, nil)
 	_, err = xfer.New(t.Context(), src, "v1", "mem:src:v1", xfer.Options{})
 	require.Equal(t, errs.Input, errs.Of(err), "nested deeper than anybody needs: %v", err)
+}
+
+// counting counts the manifests that are read.
+type counting struct {
+	content.Source
+	manifests atomic.Int64
+}
+
+func (c *counting) Manifest(ctx context.Context, ref string) (oci.Document, error) {
+	c.manifests.Add(1)
+	return c.Source.Manifest(ctx, ref)
+}
+
+// TestManifestsAreNotAllHeld: what an index says of its children is enough to refuse it, before they fill the memory.
+func TestManifestsAreNotAllHeld(t *testing.T) {
+	child := contenttest.NewImage().Root.Descriptor()
+	for name, c := range map[string]struct {
+		size int64
+		n    int
+	}{"large": {4 << 20, 5}, "many": {100, 10_001}, "overflow": {math.MaxInt64, 3}} {
+		x := v1.Index{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: v1.MediaTypeImageIndex}
+		for i := range c.n {
+			child.Digest, child.Size = digest.FromString(strconv.Itoa(i)), c.size
+			x.Manifests = append(x.Manifests, child)
+		}
+		src := mem.New()
+		put(t, src, "v1", document(t, v1.MediaTypeImageIndex, x), nil, nil)
+		counted := &counting{Source: src}
+		_, err := xfer.New(t.Context(), counted, "v1", "mem:src:v1", xfer.Options{})
+		require.Equal(t, errs.Input, errs.Of(err), "%s: %v", name, err)
+		require.EqualValues(t, 1, counted.manifests.Load(), name)
+	}
+}
+
+// TestMembersInAnotherCase: Go's decoder takes Manifests for manifests, and the last of both counts. What is written anew goes by
+// the exact name.
+func TestMembersInAnotherCase(t *testing.T) {
+	f := contenttest.NewIndex()
+	one, err := json.Marshal(f.Children[0].Descriptor())
+	require.NoError(t, err)
+	two, err := json.Marshal(f.Children[1].Descriptor())
+	require.NoError(t, err)
+	layer, err := json.Marshal(f.Blobs[1].Descriptor)
+	require.NoError(t, err)
+	config, err := json.Marshal(f.Blobs[0].Descriptor)
+	require.NoError(t, err)
+	for mediaType, raw := range map[string]string{
+		v1.MediaTypeImageIndex:    fmt.Sprintf(`{"schemaVersion":2,"manifests":[%s,%s],"Manifests":[%s]}`, one, two, one),
+		v1.MediaTypeImageManifest: fmt.Sprintf(`{"schemaVersion":2,"config":%s,"layers":[%s,%s],"Layers":[%s]}`, config, layer, layer, layer),
+	} {
+		src := mem.New()
+		put(t, src, "v1", oci.Document{MediaType: mediaType, Raw: []byte(raw)}, f.Children, f.Blobs)
+		_, err = xfer.New(t.Context(), src, "v1", "mem:src:v1", xfer.Options{})
+		require.Equal(t, errs.Verification, errs.Of(err), "%s: %v", mediaType, err)
+	}
 }
 
 func TestUnknownChild(t *testing.T) {
