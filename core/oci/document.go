@@ -4,6 +4,7 @@ package oci
 
 import (
 	"encoding/json"
+	"errors"
 	"hash"
 	"io"
 	"strings"
@@ -65,45 +66,77 @@ func (d Document) IsIndex() bool {
 }
 
 // NewDocument finds the media type of raw: what it says of itself, else hint (a Content-Type or a descriptor's media
-// type), else by its fields. Where both are there and both are known they must agree, and no document has the fields of
-// an index and of a manifest: content that can be read as two things is an attack (image-spec manifest.md, "mediaType",
-// and CVE-2021-41190). It fails with kind input for what is no JSON object, verification for two meanings, and
-// unsupported for schema 1.
+// type), else by its fields. Where both are there and both are known they must agree, and the fields with them; none is
+// called as another one but for the case, since decoders differ in what they take for the same. Content that can be read as
+// two things is an attack (image-spec manifest.md, "mediaType", and CVE-2021-41190). It fails with kind input for what is
+// no JSON object, verification for two meanings, and unsupported for schema 1.
 func NewDocument(raw []byte, hint, subject string) (Document, error) {
-	var head struct {
-		SchemaVersion int             `json:"schemaVersion"`
-		MediaType     string          `json:"mediaType"`
-		Manifests     json.RawMessage `json:"manifests"`
-		Layers        json.RawMessage `json:"layers"`
-		Config        json.RawMessage `json:"config"`
-		FSLayers      json.RawMessage `json:"fsLayers"`
-	}
-	if err := json.Unmarshal(raw, &head); err != nil {
+	h, err := readHead(raw)
+	if err != nil {
 		return Document{}, errs.New(errs.Input, subject, "is not a manifest: %v", jsonCause(raw, err))
 	}
 	hint = strings.TrimSpace(strings.ToLower(strings.SplitN(hint, ";", 2)[0]))
-	if head.SchemaVersion == 1 || head.MediaType == DockerSchema1 || head.MediaType == DockerSchema1Sig || (given(head.FSLayers) && head.MediaType == "") {
+	mt := h.mediaType
+	index, manifest := h.given("manifests"), h.given("layers") || h.given("config")
+	switch {
+	case h.version == 1 || mt == DockerSchema1 || mt == DockerSchema1Sig || h.given("fsLayers") && mt == "":
 		return Document{}, errs.New(errs.Unsupported, subject, "is a Docker schema 1 manifest, a format that ended in 2015").
 			Hinted("push the image again with any current tool; that converts it")
-	}
-	mt := head.MediaType
-	switch {
-	case given(head.Manifests) && (given(head.Layers) || given(head.Config)):
+	case h.twin != "":
+		return Document{}, errs.New(errs.Verification, subject, "has the member %q, which some readers take for another one", h.twin)
+	case index && manifest:
 		return Document{}, errs.New(errs.Verification, subject, "can be read as an index and as a manifest")
 	case mt == "" && known(hint):
 		mt = hint
-	case mt == "" && given(head.Manifests):
+	case mt == "" && index:
 		mt = v1.MediaTypeImageIndex
 	case mt == "":
 		mt = v1.MediaTypeImageManifest
 	case known(mt) && known(hint) && mt != hint:
 		return Document{}, errs.New(errs.Verification, subject, "says it is %s but was announced as %s", mt, hint)
 	}
-	return Document{MediaType: mt, Raw: raw}, nil
+	d := Document{MediaType: mt, Raw: raw}
+	if known(mt) && (d.IsIndex() && manifest || !d.IsIndex() && index) {
+		return Document{}, errs.New(errs.Verification, subject, "is called %s and has the fields of something else", mt)
+	}
+	return d, nil
 }
 
-// given says whether a field is there and not null.
-func given(field json.RawMessage) bool { return field != nil && string(field) != "null" }
+// head is what tells what a document is.
+type head struct {
+	version   int
+	mediaType string
+	members   map[string]json.RawMessage
+	twin      string // a member that differs from one of those by its case only
+}
+
+// telling are the members that head is made of.
+var telling = []string{"schemaVersion", "mediaType", "manifests", "layers", "config", "fsLayers"}
+
+func readHead(raw []byte) (h head, err error) {
+	if err := Unmarshal(raw, &h.members); err != nil {
+		return h, err
+	}
+	for name := range h.members {
+		for _, one := range telling {
+			if name != one && strings.EqualFold(name, one) {
+				h.twin = name
+			}
+		}
+	}
+	for name, to := range map[string]any{"schemaVersion": &h.version, "mediaType": &h.mediaType} {
+		if h.given(name) {
+			err = errors.Join(err, json.Unmarshal(h.members[name], to))
+		}
+	}
+	return h, err
+}
+
+// given says whether a member is there and not null.
+func (h head) given(name string) bool {
+	value, ok := h.members[name]
+	return ok && string(value) != "null"
+}
 
 func known(mt string) bool {
 	for _, k := range ManifestTypes {
