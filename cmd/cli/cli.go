@@ -48,6 +48,9 @@ type Shell struct {
 	Create func(name string) (io.WriteCloser, error)
 	// Progress begins to show how far a command is, called what; nil where standard error is no terminal.
 	Progress func(what string) Progress
+	// SyncYAML reads the jobs of sync from the YAML of other tools in a file called name; to is where jobs go whose file names no
+	// destination, "" for nowhere. Nil: such files are of kind unsupported.
+	SyncYAML func(ctx context.Context, env *core.Env, name string, text []byte, to string) ([]core.SyncJob, error)
 	// Commands adds subcommands that only this program has.
 	Commands func(g *Global) []*cobra.Command
 	// Registries says whether this program reaches registries, whose flags are left out otherwise.

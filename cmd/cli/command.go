@@ -111,7 +111,7 @@ func (r *run) do(ctx context.Context, req map[string]any) error {
 	env.Event = events
 	env.Jobs = r.g.Jobs
 	if name, ok := req["jobs"].(string); ok {
-		if req["jobs"], err = spec(ctx, env, name, r.to); err != nil {
+		if req["jobs"], err = r.sh.spec(ctx, env, name, r.to); err != nil {
 			return err
 		}
 	}

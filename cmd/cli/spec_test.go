@@ -15,10 +15,15 @@ import (
 
 func readSpec(t *testing.T, text, to string) ([]core.SyncJob, error) {
 	t.Helper()
+	return specOf(t, Shell{}, text, to)
+}
+
+func specOf(t *testing.T, sh Shell, text, to string) ([]core.SyncJob, error) {
+	t.Helper()
 	env := &core.Env{File: func(context.Context, string) (io.ReadCloser, error) {
 		return io.NopCloser(strings.NewReader(text)), nil
 	}}
-	return spec(t.Context(), env, "jobs", to)
+	return sh.spec(t.Context(), env, "jobs", to)
 }
 
 func TestSpecLines(t *testing.T) {
@@ -50,47 +55,16 @@ func TestSpecJSON(t *testing.T) {
 	}
 }
 
-const skopeoFile = `
-# as skopeo's documentation has it
-registry.example.com:
-    images:
-        busybox: []
-        redis:
-            - "1.0"
-            - "sha256:0000000000000000000000000000000011111111111111111111111111111111"
-    images-by-semver:
-        team/alpine: ">= 3.12.0"
-    images-by-tag-regex:
-        nginx: ^1\.13\.[12]-alpine-perl$
-    tls-verify: true
-quay.io:
-    images:
-        coreos/etcd:
-            - latest
-`
-
-func TestSpecSkopeo(t *testing.T) {
-	jobs, err := readSpec(t, skopeoFile, "r.example/mirror/")
+// TestSpecYAML leaves YAML to the shell, and says so where the shell reads none.
+func TestSpecYAML(t *testing.T) {
+	const text = "registry.example:\n  images: {a: []}"
+	_, err := readSpec(t, text, "x.example")
+	require.Equal(t, errs.Unsupported, errs.Of(err))
+	require.NotEmpty(t, errs.HintOf(err))
+	sh := Shell{SyncYAML: func(_ context.Context, _ *core.Env, name string, text []byte, to string) ([]core.SyncJob, error) {
+		return []core.SyncJob{{Source: name + string(text), Destination: to}}, nil
+	}}
+	jobs, err := specOf(t, sh, "\n"+text+"\n", "x.example")
 	require.NoError(t, err)
-	const d = "sha256:0000000000000000000000000000000011111111111111111111111111111111"
-	require.Equal(t, []core.SyncJob{
-		{Source: "docker://quay.io/coreos/etcd:latest", Destination: "r.example/mirror/etcd:latest"},
-		{Source: "docker://registry.example.com/busybox", Destination: "r.example/mirror/busybox", Tags: &xfer.Selection{}},
-		{Source: "docker://registry.example.com/redis:1.0", Destination: "r.example/mirror/redis:1.0"},
-		{Source: "docker://registry.example.com/redis@" + d, Destination: "r.example/mirror/redis@" + d},
-		{Source: "docker://registry.example.com/nginx", Destination: "r.example/mirror/nginx", Tags: &xfer.Selection{Match: `.*(?:^1\.13\.[12]-alpine-perl$).*`}},
-		{Source: "docker://registry.example.com/team/alpine", Destination: "r.example/mirror/alpine", Tags: &xfer.Selection{Semver: ">= 3.12.0"}},
-	}, jobs)
-	tags, err := jobs[4].Tags.Tags([]string{"1.13.1-alpine-perl", "1.13.12-alpine-perl", "x1.13.1-alpine-perl"})
-	require.NoError(t, err)
-	require.Equal(t, []string{"1.13.1-alpine-perl"}, tags)
-
-	_, err = readSpec(t, skopeoFile, "")
-	require.Contains(t, errs.HintOf(err), "--to")
-	for _, bad := range []string{"r.example:\n  images: {a: []}\n  credentials: {username: a, password: b}\n", "r.example:\n  tls-verify: false\n"} {
-		_, err = readSpec(t, bad, "x.example")
-		require.Equal(t, errs.Unsupported, errs.Of(err), bad)
-	}
-	_, err = readSpec(t, "r.example:\n  imagez: {}\n", "x.example")
-	require.Equal(t, errs.Input, errs.Of(err))
+	require.Equal(t, []core.SyncJob{{Source: "jobs" + text, Destination: "x.example"}}, jobs)
 }

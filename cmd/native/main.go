@@ -12,6 +12,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/stevedore-oci/stevedore/cmd/cli"
+	"github.com/stevedore-oci/stevedore/cmd/native/syncfile"
 )
 
 // memoryTarget is when the collector starts to work harder, in bytes: a tool that streams has no use for a large heap.
@@ -34,7 +35,7 @@ func run() int {
 	sh := cli.Shell{
 		Stdout: out, Stderr: os.Stderr,
 		Terminal: terminal, Color: os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb",
-		Env: environment, Create: create, Registries: true,
+		Env: environment, Create: create, SyncYAML: syncfile.Read, Registries: true,
 		Commands: func(g *cli.Global) []*cobra.Command {
 			return []*cobra.Command{serveCommand(g, out), webCommand(g, out), loginCommand(g, out), logoutCommand(g, out)}
 		},

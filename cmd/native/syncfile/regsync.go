@@ -1,4 +1,4 @@
-package cli
+package syncfile
 
 import (
 	"bytes"
@@ -76,7 +76,7 @@ type regsync struct {
 	name string
 }
 
-func specRegsync(ctx context.Context, env *core.Env, name string, raw []byte) ([]core.SyncJob, error) {
+func readRegsync(ctx context.Context, env *core.Env, name string, raw []byte) ([]core.SyncJob, error) {
 	var file regsyncFile
 	d := yaml.NewDecoder(bytes.NewReader(raw))
 	d.KnownFields(true)
@@ -132,6 +132,9 @@ func (s regsync) warn(message string) {
 
 // entry makes the jobs of one entry of the list.
 func (s regsync) entry(ctx context.Context, e regsyncEntry, defaults regsyncDefaults) ([]core.SyncJob, error) {
+	if e.Source == "" || e.Target == "" {
+		return nil, errs.New(errs.Input, s.name, "an entry of sync has the source %q and the target %q: both are needed", e.Source, e.Target)
+	}
 	where := e.Source + ": "
 	for _, text := range []string{e.Source, e.Target} {
 		if strings.Contains(text, "{{") {

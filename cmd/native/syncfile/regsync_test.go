@@ -1,10 +1,8 @@
-package cli
+package syncfile
 
 import (
 	"context"
-	"io"
 	"iter"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -62,23 +60,20 @@ func (n names) Repositories(context.Context, string) iter.Seq2[string, error] {
 	}
 }
 
-func readRegsync(t *testing.T, text string) (jobs []core.SyncJob, warnings []string, err error) {
+func regsyncJobs(t *testing.T, text string) (jobs []core.SyncJob, warnings []string, err error) {
 	t.Helper()
 	env := &core.Env{
-		File: func(context.Context, string) (io.ReadCloser, error) {
-			return io.NopCloser(strings.NewReader(text)), nil
-		},
 		Registry: func(context.Context, ref.Reference) (content.Cataloger, error) {
 			return names{"a", "secret/b", "team/c"}, nil
 		},
 		Event: func(e event.Event) { warnings = append(warnings, e.Message) },
 	}
-	jobs, err = spec(t.Context(), env, "jobs", "")
+	jobs, err = Read(t.Context(), env, "jobs", []byte(text), "")
 	return jobs, warnings, err
 }
 
-func TestSpecRegsync(t *testing.T) {
-	jobs, warnings, err := readRegsync(t, regsyncFileText)
+func TestRegsync(t *testing.T) {
+	jobs, warnings, err := regsyncJobs(t, regsyncFileText)
 	require.NoError(t, err)
 	require.Equal(t, []core.SyncJob{
 		{Source: "busybox:latest", Destination: "r.example/library/busybox:latest", Platforms: []string{"linux/amd64"}, Referrers: true},
@@ -96,8 +91,8 @@ func TestSpecRegsync(t *testing.T) {
 	}, warnings)
 }
 
-// TestSpecRegsyncRefuses names what would have something else copied than is asked for.
-func TestSpecRegsyncRefuses(t *testing.T) {
+// TestRegsyncRefuses names what would have something else copied than is asked for.
+func TestRegsyncRefuses(t *testing.T) {
 	entry := func(more string) string {
 		return "version: 1\nsync:\n  - source: a.example/a\n    target: b.example/a\n" + more
 	}
@@ -113,9 +108,10 @@ func TestSpecRegsyncRefuses(t *testing.T) {
 		entry("    type: image\n    tags: {allow: [x]}\n"):                                       "tags is for whole repositories",
 		entry("    type: image\n    repos: {allow: [x]}\n"):                                      "repos is for the type registry only",
 		"version: 1\nsync:\n  - {source: a, target: b, type: registry, repos: {allow: ['(']}}\n": "missing closing",
+		"version: 1\nsync:\n  - {source: a, type: image}\n":                                      `the target ""`,
 		"version: x\nsync: []\n":                                                                 "cannot unmarshal",
 	} {
-		_, _, err := readRegsync(t, text)
+		_, _, err := regsyncJobs(t, text)
 		require.Contains(t, []errs.Kind{errs.Input, errs.Unsupported}, errs.Of(err), text)
 		require.ErrorContains(t, err, says, text)
 	}

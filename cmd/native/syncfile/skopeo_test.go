@@ -1,0 +1,56 @@
+package syncfile
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/stevedore-oci/stevedore/core"
+	"github.com/stevedore-oci/stevedore/core/errs"
+	"github.com/stevedore-oci/stevedore/core/xfer"
+)
+
+const skopeoFile = `
+# as skopeo's documentation has it
+registry.example.com:
+    images:
+        busybox: []
+        redis:
+            - "1.0"
+            - "sha256:0000000000000000000000000000000011111111111111111111111111111111"
+    images-by-semver:
+        team/alpine: ">= 3.12.0"
+    images-by-tag-regex:
+        nginx: ^1\.13\.[12]-alpine-perl$
+    tls-verify: true
+quay.io:
+    images:
+        coreos/etcd:
+            - latest
+`
+
+func TestSkopeo(t *testing.T) {
+	jobs, err := Read(t.Context(), &core.Env{}, "jobs", []byte(skopeoFile), "r.example/mirror/")
+	require.NoError(t, err)
+	const d = "sha256:0000000000000000000000000000000011111111111111111111111111111111"
+	require.Equal(t, []core.SyncJob{
+		{Source: "docker://quay.io/coreos/etcd:latest", Destination: "r.example/mirror/etcd:latest"},
+		{Source: "docker://registry.example.com/busybox", Destination: "r.example/mirror/busybox", Tags: &xfer.Selection{}},
+		{Source: "docker://registry.example.com/redis:1.0", Destination: "r.example/mirror/redis:1.0"},
+		{Source: "docker://registry.example.com/redis@" + d, Destination: "r.example/mirror/redis@" + d},
+		{Source: "docker://registry.example.com/nginx", Destination: "r.example/mirror/nginx", Tags: &xfer.Selection{Match: `.*(?:^1\.13\.[12]-alpine-perl$).*`}},
+		{Source: "docker://registry.example.com/team/alpine", Destination: "r.example/mirror/alpine", Tags: &xfer.Selection{Semver: ">= 3.12.0"}},
+	}, jobs)
+	tags, err := jobs[4].Tags.Tags([]string{"1.13.1-alpine-perl", "1.13.12-alpine-perl", "x1.13.1-alpine-perl"})
+	require.NoError(t, err)
+	require.Equal(t, []string{"1.13.1-alpine-perl"}, tags)
+
+	_, err = Read(t.Context(), &core.Env{}, "jobs", []byte(skopeoFile), "")
+	require.Contains(t, errs.HintOf(err), "--to")
+	for _, bad := range []string{"r.example:\n  images: {a: []}\n  credentials: {username: a, password: b}\n", "r.example:\n  tls-verify: false\n"} {
+		_, err = Read(t.Context(), &core.Env{}, "jobs", []byte(bad), "x.example")
+		require.Equal(t, errs.Unsupported, errs.Of(err), bad)
+	}
+	_, err = Read(t.Context(), &core.Env{}, "jobs", []byte("r.example:\n  imagez: {}\n"), "x.example")
+	require.Equal(t, errs.Input, errs.Of(err))
+}
