@@ -7,6 +7,7 @@ import (
 	"io"
 	"iter"
 	"reflect"
+	"strings"
 
 	"github.com/stevedore-oci/stevedore/core/errs"
 )
@@ -120,5 +121,9 @@ func Find(list []Verb, name string) (Verb, error) {
 			return v, nil
 		}
 	}
-	return Verb{}, errs.New(errs.Input, name, "is not a verb")
+	names := make([]string, len(list))
+	for i, v := range list {
+		names[i] = v.Name
+	}
+	return Verb{}, errs.New(errs.Input, name, "is not a verb here").Hinted("there are %s", strings.Join(names, ", "))
 }

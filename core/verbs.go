@@ -6,8 +6,7 @@ import "context"
 // linked into it.
 func Verbs() []Verb { return withVersion(append(reading(), writing()...)) }
 
-// ReadVerbs are those of Verbs that write no image, for a module that has to be small; export is not among them, for a writer of
-// tar archives that nothing else there needs.
+// ReadVerbs are those of Verbs that write no image, for a module that has to be small.
 func ReadVerbs() []Verb { return withVersion(reading()) }
 
 func reading() []Verb {
@@ -18,6 +17,7 @@ func reading() []Verb {
 		DefineList("files", "List the files of an image, merged or layer by layer", Files),
 		DefineList("layers", "Say what each layer adds, changes and hides", Layers),
 		Define("cat", "Write one file of an image", Cat),
+		Define("export", "Write the file system of an image, a folder of it or a layer as a tar archive", Export),
 		DefineList("validate", "Read all of an image and check every digest, size and diff ID", Validate),
 		DefineList("catalog", "List the repositories of a registry", Catalog),
 		Define("manifest-get", "Write a manifest or index exactly as it is there", ManifestGet),
@@ -29,7 +29,6 @@ func reading() []Verb {
 
 func writing() []Verb {
 	return []Verb{
-		Define("export", "Write the file system of an image, a folder of it or a layer as a tar archive", Export),
 		Define("copy", "Copy an image, an index or an artifact from anywhere to anywhere", Copy),
 		DefineList("sync", "Keep repositories in step: copy what changed, and say what was done", Sync),
 		Define("bundle", "Put images, with all that refers to them, into one archive", Bundle),

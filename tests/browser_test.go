@@ -318,7 +318,7 @@ func TestUnderJS(t *testing.T) {
 	root, err := exec.CommandContext(t.Context(), "go", "env", "GOROOT").Output()
 	require.NoError(t, err)
 	runner := filepath.Join(strings.TrimSpace(string(root)), "lib", "wasm", "go_js_wasm_exec")
-	cmd := exec.CommandContext(t.Context(), "go", "test", "-exec", runner, "./transport/fsys/webfs", "./wasm/browser")
+	cmd := exec.CommandContext(t.Context(), "go", "test", "-exec", runner, "./transport/fsys/webfs", "./wasm/browser/module")
 	cmd.Dir = ".."
 	cmd.Env = []string{"GOOS=js", "GOARCH=wasm"} // what js programs get has to fit into 12 KiB
 	for _, name := range []string{"PATH", "HOME", "GOPATH", "GOCACHE", "GOMODCACHE", "GOFLAGS", "GOPROXY", "GOTOOLCHAIN"} {

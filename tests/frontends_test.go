@@ -63,8 +63,18 @@ func (b below) Place(ctx context.Context, p string) (fsys.WritableDir, string, e
 	return b.Host.Place(ctx, filepath.Join(b.dir, p))
 }
 
+// readingEnds are the modules of the verbs that only read.
+func readingEnds(t *testing.T) []frontEnd {
+	return []frontEnd{
+		reactorWazeroWith(t, "stevedore-read.wasm", onLoopback),
+		chromium(t, "js", "stevedore-js-read.wasm"),
+	}
+}
+
 // library calls the verbs in this process: what all others are compared with.
-func library() frontEnd {
+func library() frontEnd { return libraryOf(core.Verbs()) }
+
+func libraryOf(verbs []core.Verb) frontEnd {
 	return frontEnd{name: "Go library", run: func(t *testing.T, dir string, cases []parityCase) []result {
 		return each(cases, func(c parityCase) result {
 			var out memory
@@ -76,8 +86,10 @@ func library() frontEnd {
 				Source: mux.Open, Sink: mux.Create, Registry: mux.Registry, File: mux.OpenFile, Clock: clock.System{},
 				Output: func(context.Context, string) (io.WriteCloser, error) { return &out, nil },
 			}
-			v, err := core.Find(core.Verbs(), c.Verb)
-			require.NoError(t, err)
+			v, err := core.Find(verbs, c.Verb)
+			if err != nil {
+				return result{Kind: string(errs.Of(err))}
+			}
 			var items [][]byte
 			doc, err := v.Call(t.Context(), env, encode(t, c.Request), func(b []byte) error {
 				items = append(items, append([]byte(nil), b...))
@@ -121,13 +133,16 @@ func native(t *testing.T) frontEnd {
 }
 
 func reactorWazero(t *testing.T) frontEnd {
-	return reactorWazeroWith(t, func(dir string) host.Options {
-		return host.Options{Fetcher: nethttp.New(nethttp.Options{}), WriteDirs: map[string]string{"/": dir}}
-	})
+	return reactorWazeroWith(t, "stevedore.wasm", onLoopback)
 }
 
-func reactorWazeroWith(t *testing.T, options func(dir string) host.Options) frontEnd {
-	wasm, err := os.ReadFile(artifact(t, "stevedore.wasm"))
+// onLoopback lets a module reach the fixture and the registries of this machine.
+func onLoopback(dir string) host.Options {
+	return host.Options{Fetcher: nethttp.New(nethttp.Options{}), WriteDirs: map[string]string{"/": dir}}
+}
+
+func reactorWazeroWith(t *testing.T, module string, options func(dir string) host.Options) frontEnd {
+	wasm, err := os.ReadFile(artifact(t, module))
 	require.NoError(t, err)
 	return frontEnd{name: "reactor, wazero", run: func(t *testing.T, dir string, cases []parityCase) []result {
 		ctx := t.Context()

@@ -1,6 +1,6 @@
 // The module that does the work. It runs in a Worker, is loaded once and when first needed.
 
-import moduleUrl from '../../bin/stevedore-js.wasm?url'
+import moduleUrl from '../../bin/stevedore-js-read.wasm?url'
 import execUrl from '../../bin/wasm_exec.js?url'
 import { connect, type BrowserOptions, type Relay } from '../../wasm/js/browser.js'
 import type { Stevedore } from '../../wasm/js/index.js'

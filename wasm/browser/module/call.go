@@ -1,6 +1,6 @@
 //go:build js
 
-package main
+package module
 
 import (
 	"context"
@@ -25,9 +25,6 @@ const slice = 15 * time.Millisecond
 
 // inactivity is how long a registry may keep a request waiting without a byte: fetch would wait for ever.
 const inactivity = 60 * time.Second
-
-// module is what all calls share.
-type module struct{ turned time.Time }
 
 // start runs a verb.
 func (m *module) start(verb, request string, h host) {
@@ -54,7 +51,7 @@ func (m *module) run(ctx context.Context, verb, request string, h host) (result 
 			err = errs.New(errs.Internal, verb, "panic: %v", p)
 		}
 	}()
-	v, err := core.Find(core.Verbs(), verb)
+	v, err := core.Find(m.o.Verbs, verb)
 	if err != nil {
 		return nil, err
 	}
@@ -96,10 +93,14 @@ func (m *module) env(h host) (*core.Env, error) {
 		o.Keychain = h
 	}
 	mux := transport.New(o)
-	return &core.Env{
-		Source: mux.Open, Sink: mux.Create, Registry: mux.Registry, File: mux.OpenFile, Clock: o.Clock, Event: emit, Yield: yield, Platform: platform,
+	env := &core.Env{
+		Source: mux.Open, Registry: mux.Registry, File: mux.OpenFile, Clock: o.Clock, Event: emit, Yield: yield, Platform: platform,
 		Output: out, Gunzip: gunzip,
-	}, nil
+	}
+	if m.o.Writes != nil {
+		m.o.Writes(mux, env)
+	}
+	return env, nil
 }
 
 // yield waits for a turn of the event loop where the last one is a slice ago. What else runs gets here as well, and

@@ -1,6 +1,6 @@
 //go:build js
 
-package main
+package module
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/stevedore-oci/stevedore/core"
 	"github.com/stevedore-oci/stevedore/fetchshim/jsfetch/promise"
 )
 
@@ -144,7 +145,7 @@ func run(t *testing.T, verb, request, members string) js.Value {
 		result: text => ok({text}), error: (kind, text, hint) => ok({kind, text, hint}), `+members+`}
 		begin(host)
 	})`)
-	m := &module{}
+	m := &module{o: Options{Verbs: core.Verbs()}}
 	begin := js.FuncOf(func(_ js.Value, args []js.Value) any {
 		m.start(verb, request, host{args[0]})
 		return nil
