@@ -256,6 +256,28 @@ export interface CatOut {
   layer: number;
 }
 
+export interface ExportIn {
+  /** image reference */
+  ref: string;
+  /** folder or file in the image; symbolic links are followed inside the image (default: everything) */
+  path?: string;
+  /** os/arch[/variant] to choose from an index */
+  platform?: string;
+  /** one layer alone, counted from 0: what it holds, without its whiteouts */
+  layer?: number;
+  /** write to this file; - is standard output */
+  output?: string;
+}
+
+export interface ExportOut {
+  /** entries of the archive */
+  entries: number;
+  /** bytes of the archive */
+  size: number;
+  /** SHA-256 of the archive */
+  digest: string;
+}
+
 export interface ValidateIn {
   /** image, index or artifact, all of whose content is read */
   ref: string;
@@ -322,28 +344,6 @@ export interface BlobOut {
 export interface BlobHeadIn {
   /** repository@digest */
   ref: string;
-}
-
-export interface ExportIn {
-  /** image reference */
-  ref: string;
-  /** folder or file in the image; symbolic links are followed inside the image (default: everything) */
-  path?: string;
-  /** os/arch[/variant] to choose from an index */
-  platform?: string;
-  /** one layer alone, counted from 0: what it holds, without its whiteouts */
-  layer?: number;
-  /** write to this file; - is standard output */
-  output?: string;
-}
-
-export interface ExportOut {
-  /** entries of the archive */
-  entries: number;
-  /** bytes of the archive */
-  size: number;
-  /** SHA-256 of the archive */
-  digest: string;
 }
 
 export interface CopyIn {
@@ -653,6 +653,8 @@ export interface Verbs<Options = CallOptions> {
   layers(request: LayersIn, options?: Options): ListCall<LayersItem>;
   /** Write one file of an image. */
   cat(request: CatIn, options?: Options): Call<CatOut & { bytes?: Uint8Array }>;
+  /** Write the file system of an image, a folder of it or a layer as a tar archive. */
+  export(request: ExportIn, options?: Options): Call<ExportOut & { bytes?: Uint8Array }>;
   /** Read all of an image and check every digest, size and diff ID. */
   validate(request: ValidateIn, options?: Options): ListCall<ValidateItem>;
   /** List the repositories of a registry. */
@@ -665,8 +667,6 @@ export interface Verbs<Options = CallOptions> {
   blobGet(request: BlobGetIn, options?: Options): Call<BlobOut & { bytes?: Uint8Array }>;
   /** Tell whether a blob is there, and its size. */
   blobHead(request: BlobHeadIn, options?: Options): Call<BlobOut>;
-  /** Write the file system of an image, a folder of it or a layer as a tar archive. */
-  export(request: ExportIn, options?: Options): Call<ExportOut & { bytes?: Uint8Array }>;
   /** Copy an image, an index or an artifact from anywhere to anywhere. */
   copy(request: CopyIn, options?: Options): Call<CopyOut>;
   /** Keep repositories in step: copy what changed, and say what was done. */
