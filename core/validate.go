@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"slices"
 
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
@@ -30,7 +31,9 @@ type ValidateItem struct {
 }
 
 // Validate reads everything that a reference leads to and checks each digest, size and diff ID. Every manifest and blob is an
-// item, once, whether it is right or not; when one is not, the sequence ends with an error of kind verification.
+// item, once, whether it is right or not; when one is not, the sequence ends with an error of kind verification. A layer that
+// images share is one again for a config that is wrong about its diff ID. An endpoint that fails (network, rate_limited,
+// unauthorized, denied) says nothing of the content: that error ends the sequence.
 func Validate(ctx context.Context, env *Env, in ValidateIn) iter.Seq2[ValidateItem, error] {
 	return func(yield func(ValidateItem, error) bool) {
 		src, r, err := env.open(ctx, in.Ref)
@@ -39,7 +42,7 @@ func Validate(ctx context.Context, env *Env, in ValidateIn) iter.Seq2[ValidateIt
 			return
 		}
 		defer src.Close()
-		v := &validator{env: env, src: src, yield: yield, seen: map[digest.Digest]bool{}}
+		v := &validator{env: env, src: src, yield: yield, seen: map[digest.Digest]bool{}, diffs: map[digest.Digest]digest.Digest{}}
 		doc, err := src.Manifest(ctx, r.Ident())
 		if err != nil {
 			yield(ValidateItem{}, subject(in.Ref, err))
@@ -47,9 +50,11 @@ func Validate(ctx context.Context, env *Env, in ValidateIn) iter.Seq2[ValidateIt
 		}
 		v.document(ctx, digestOf(doc, r.Ident()), doc, 0)
 		switch {
-		case v.stopped:
+		case v.stopped && v.failed == nil:
 		case ctx.Err() != nil:
 			yield(ValidateItem{}, subject(in.Ref, ctx.Err()))
+		case v.failed != nil:
+			yield(ValidateItem{}, subject(in.Ref, v.failed))
 		case v.bad > 0:
 			yield(ValidateItem{}, errs.New(errs.Verification, in.Ref, "%d of %d manifests and blobs are wrong", v.bad, len(v.seen)))
 		}
@@ -61,7 +66,9 @@ type validator struct {
 	src     content.Source
 	yield   func(ValidateItem, error) bool
 	seen    map[digest.Digest]bool
+	diffs   map[digest.Digest]digest.Digest // of layers that were read
 	bad     int
+	failed  error // of the endpoint
 	stopped bool
 }
 
@@ -70,13 +77,22 @@ func (v *validator) tell(ctx context.Context, it ValidateItem, err error) bool {
 	if ctx.Err() != nil || v.stopped {
 		return false
 	}
-	if err != nil {
+	switch {
+	case unreached(err):
+		v.failed, v.stopped = err, true
+		return false
+	case err != nil:
 		v.bad++
 		w := errs.WireOf(err)
 		it.Error = &w
 	}
 	v.stopped = !v.yield(it, nil)
 	return !v.stopped
+}
+
+// unreached says whether an error is the endpoint's, and says nothing of what is there.
+func unreached(err error) bool {
+	return slices.Contains([]errs.Kind{errs.Network, errs.RateLimited, errs.Unauthorized, errs.Denied}, errs.Of(err))
 }
 
 // document checks a manifest that was read, and what it lists.
@@ -117,36 +133,67 @@ func (v *validator) child(ctx context.Context, d v1.Descriptor, depth int) {
 }
 
 func (v *validator) manifest(ctx context.Context, m v1.Manifest) {
-	var cfg v1.Image
-	if m.Config.Digest != "" && !v.seen[m.Config.Digest] {
-		v.seen[m.Config.Digest] = true
-		v.tell(ctx, ValidateItem{Digest: m.Config.Digest, Kind: "config", Size: m.Config.Size}, v.config(ctx, m.Config, &cfg))
-	}
-	image := oci.IsImageConfig(m.Config.MediaType) && !isAttestation(m)
+	cfg := v.configOf(ctx, m)
 	for i, l := range m.Layers {
-		if v.stopped || v.seen[l.Digest] || oci.IsForeign(l.MediaType) {
+		if v.stopped || oci.IsForeign(l.MediaType) {
+			continue
+		}
+		layer := oci.IsLayer(l.MediaType) && oci.IsImageConfig(m.Config.MediaType) && !isAttestation(m)
+		if v.seen[l.Digest] {
+			if err := v.diffID(cfg, i, l.Digest); layer && err != nil {
+				v.tell(ctx, ValidateItem{Digest: l.Digest, Kind: "layer", Size: l.Size, DiffID: v.diffs[l.Digest]}, err)
+			}
 			continue
 		}
 		v.seen[l.Digest] = true
-		it := ValidateItem{Digest: l.Digest, Kind: "blob", Size: l.Size}
-		if !image || !oci.IsLayer(l.MediaType) {
-			v.tell(ctx, it, v.read(ctx, l, io.Discard, false))
+		if !layer {
+			v.tell(ctx, ValidateItem{Digest: l.Digest, Kind: "blob", Size: l.Size}, v.read(ctx, l, io.Discard, false))
 			continue
 		}
-		it.Kind = "layer"
 		h := digest.SHA256.Hash()
 		err := v.read(ctx, l, h, true)
-		it.DiffID = digest.NewDigest(digest.SHA256, h)
-		switch {
-		case err != nil:
-			it.DiffID = ""
-		case i >= len(cfg.RootFS.DiffIDs):
-			err = errs.New(errs.Verification, l.Digest.String(), "is layer %d, but the config lists %d diff IDs", i, len(cfg.RootFS.DiffIDs))
-		case cfg.RootFS.DiffIDs[i] != it.DiffID:
-			err = errs.New(errs.Verification, l.Digest.String(), "has the diff ID %s, the config says %s", it.DiffID, cfg.RootFS.DiffIDs[i])
+		if err == nil {
+			v.diffs[l.Digest] = digest.NewDigest(digest.SHA256, h)
+			err = v.diffID(cfg, i, l.Digest)
 		}
-		v.tell(ctx, it, err)
+		v.tell(ctx, ValidateItem{Digest: l.Digest, Kind: "layer", Size: l.Size, DiffID: v.diffs[l.Digest]}, err)
 	}
+}
+
+// configOf checks the config of a manifest, and returns that of an image; nil is for one that cannot be read. One that several
+// manifests have, as an image in two compressions has, is told of once.
+func (v *validator) configOf(ctx context.Context, m v1.Manifest) *v1.Image {
+	d, image := m.Config, oci.IsImageConfig(m.Config.MediaType) && !isAttestation(m)
+	known := v.seen[d.Digest]
+	if d.Digest == "" || known && !image {
+		return nil
+	}
+	v.seen[d.Digest] = true
+	cfg := &v1.Image{}
+	err := v.config(ctx, d, cfg)
+	if err != nil {
+		cfg = nil
+	} else if n := len(cfg.RootFS.DiffIDs); image && n > len(m.Layers) {
+		err = errs.New(errs.Verification, d.Digest.String(), "lists %d diff IDs, the manifest has %d layers", n, len(m.Layers))
+	}
+	if !known || unreached(err) {
+		v.tell(ctx, ValidateItem{Digest: d.Digest, Kind: "config", Size: d.Size}, err)
+	}
+	return cfg
+}
+
+// diffID compares what a config says of layer i with what it was found to be; nil where one of the two is not known.
+func (v *validator) diffID(cfg *v1.Image, i int, layer digest.Digest) error {
+	found := v.diffs[layer]
+	switch {
+	case cfg == nil || found == "":
+		return nil
+	case i >= len(cfg.RootFS.DiffIDs):
+		return errs.New(errs.Verification, layer.String(), "is layer %d, but the config lists %d diff IDs", i, len(cfg.RootFS.DiffIDs))
+	case cfg.RootFS.DiffIDs[i] != found:
+		return errs.New(errs.Verification, layer.String(), "has the diff ID %s, the config says %s", found, cfg.RootFS.DiffIDs[i])
+	}
+	return nil
 }
 
 // config reads a config, and where it is an image's decodes it.
