@@ -96,10 +96,5 @@ func (e *Env) emit(ev event.Event) {
 	}
 }
 
-// subject puts the reference before an error that does not start with it already.
-func subject(typed string, err error) error {
-	if e, ok := err.(*errs.Error); ok && e.Subject == typed {
-		return err
-	}
-	return errs.Wrap(typed, err)
-}
+// subject puts the reference before an error.
+func subject(typed string, err error) error { return errs.Wrap(typed, err) }

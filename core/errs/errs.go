@@ -83,10 +83,11 @@ func (e *Error) Hinted(format string, args ...any) *Error {
 	return &c
 }
 
-// Wrap puts err under a subject and keeps its kind and hint. A nil err stays nil.
+// Wrap puts err under a subject, unless it is about that already, and keeps its kind and hint. A nil err stays nil.
 func Wrap(subject string, err error) error {
-	if err == nil {
-		return nil
+	var e *Error
+	if err == nil || errors.As(err, &e) && e.Subject == subject {
+		return err
 	}
 	return &Error{Kind: Of(err), Subject: subject, Err: err, Hint: HintOf(err)}
 }

@@ -70,12 +70,7 @@ func (p *Plan) make(ctx context.Context, ref string) error {
 	return p.check()
 }
 
-func (p *Plan) wrap(err error) error {
-	if e, ok := err.(*errs.Error); ok && e.Subject == p.subject {
-		return err
-	}
-	return errs.Wrap(p.subject, err)
-}
+func (p *Plan) wrap(err error) error { return errs.Wrap(p.subject, err) }
 
 // read makes the node of a document and those below it, one for each digest.
 func (p *Plan) read(ctx context.Context, dgst digest.Digest, doc oci.Document, depth int) (*node, error) {
