@@ -108,6 +108,9 @@ func (e *Env) newSync(in SyncIn) (*syncer, error) {
 			return nil, err
 		}
 	}
+	if err := checkDestinations(in); err != nil {
+		return nil, err
+	}
 	return &syncer{env: e, in: in, shard: shard, jobs: in.Jobs}, nil
 }
 

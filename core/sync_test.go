@@ -215,3 +215,30 @@ func TestSyncStops(t *testing.T) {
 	}
 	require.Less(t, n, 50)
 }
+
+// TestSyncUndone refuses jobs of which one would take away what the other brings.
+func TestSyncUndone(t *testing.T) {
+	env, _, _ := mirror(t, "1.0", "1.1")
+	one := func(dst string) core.SyncJob { return core.SyncJob{Source: "mem:src:1.0", Destination: dst} }
+	whole := func(src, dst string) core.SyncJob { return core.SyncJob{Source: src, Destination: dst, Tags: all()} }
+	for name, c := range map[string]struct {
+		jobs  []core.SyncJob
+		prune bool
+		says  string
+	}{
+		"tags into an archive":    {[]core.SyncJob{whole("mem:src", "oci-archive:x.tar")}, false, "written anew for each image"},
+		"an archive twice":        {[]core.SyncJob{one("oci-archive:x.tar:a"), one("oci-archive:./x.tar:b")}, false, "written anew"},
+		"a docker archive twice":  {[]core.SyncJob{one("docker-archive:x.tar:a"), one("docker-archive:x.tar:b")}, false, "written anew"},
+		"a folder twice":          {[]core.SyncJob{one("dir:x"), one("dir:x")}, false, "written anew"},
+		"pruned for one another":  {[]core.SyncJob{whole("mem:src", "mem:dst"), whole("mem:other", "mem:dst")}, true, "another job writes to it"},
+		"pruned beside one image": {[]core.SyncJob{whole("mem:src", "mem:dst"), one("mem:dst:2")}, true, "another job writes to it"},
+		"one image, then pruned":  {[]core.SyncJob{one("mem:dst:2"), whole("mem:src", "mem:dst")}, true, "another job writes to it"},
+	} {
+		done, err := runSync(t, env, core.SyncIn{Jobs: c.jobs, Prune: c.prune})
+		require.Equal(t, errs.Input, errs.Of(err), "%s: %v", name, err)
+		require.ErrorContains(t, err, c.says, name)
+		require.Empty(t, done, "%s: nothing was done", name)
+	}
+	_, err := runSync(t, env, core.SyncIn{Jobs: []core.SyncJob{one("mem:dst:a"), one("mem:dst:b"), whole("mem:src", "mem:dst")}})
+	require.NoError(t, err, "without pruning they get along")
+}

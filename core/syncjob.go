@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"fmt"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -28,7 +29,7 @@ func (e *Env) checkJob(j SyncJob, in SyncIn) error {
 		if j.repository() && named(r) {
 			return errs.New(errs.Input, typed, "names one image, where a job with tags or digests takes a repository")
 		}
-		if j.repository() && !slices.Contains([]string{ref.Docker, ref.OCI, ref.OCIArchive, ref.Mem}, r.Scheme) {
+		if j.repository() && !slices.Contains([]string{ref.Docker, ref.OCI, ref.OCIArchive, ref.Static, ref.Mem}, r.Scheme) {
 			return errs.New(errs.Input, typed, "a %s: has no tags", r.Scheme)
 		}
 	}
@@ -54,10 +55,32 @@ func (e *Env) checkJob(j SyncJob, in SyncIn) error {
 	return j.Tags.Check()
 }
 
-// named says whether the user gave a tag or a digest.
+// checkDestinations finds jobs that would undo each other's work.
+func checkDestinations(in SyncIn) error {
+	repositories := map[ref.Reference]bool{} // by destination: whether a job is about all of it
+	for _, j := range in.Jobs {
+		r, err := ref.Parse(j.Destination)
+		if err != nil {
+			return err
+		}
+		place := ref.Reference{Scheme: r.Scheme, Host: r.Host, Repository: r.Repository, Path: path.Clean(r.Path)}
+		whole, taken := repositories[place]
+		switch {
+		case slices.Contains([]string{ref.OCIArchive, ref.DockerArchive, ref.Dir}, r.Scheme) && (taken || j.repository()):
+			return errs.New(errs.Input, j.Destination, "is written anew for each image, so that only the last of several would stay").
+				Hinted("bundle makes one archive of several images, and oci: a folder")
+		case in.Prune && taken && (whole || j.repository()):
+			return errs.New(errs.Input, j.Destination, "cannot be pruned: another job writes to it as well, and each would delete the tags of the other")
+		}
+		repositories[place] = whole || j.repository()
+	}
+	return nil
+}
+
+// named says whether the user gave a tag or a digest: of a registry's repository that is otherwise the tag latest.
 func named(r ref.Reference) bool {
-	if r.Scheme == ref.Docker && r.Digest == "" {
-		return strings.HasSuffix(r.Typed, ":"+r.Tag)
+	if (r.Scheme == ref.Docker || r.Scheme == ref.Static) && r.Digest == "" {
+		return r.Tag != "" && strings.HasSuffix(r.Typed, ":"+r.Tag)
 	}
 	return r.Ident() != ""
 }
