@@ -89,7 +89,11 @@ func (r *Repository) Resolve(ctx context.Context, name string) (v1.Descriptor, e
 	if err != nil {
 		return v1.Descriptor{}, err
 	}
-	return doc.Descriptor(), nil
+	d := doc.Descriptor()
+	if oci.CheckDigest(name) == nil {
+		d.Digest = digest.Digest(name) // in the algorithm that was asked for
+	}
+	return d, nil
 }
 
 // Tags lists the tags in the order they were first given.
