@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"context"
 	"strings"
 
@@ -57,7 +58,7 @@ func Bundle(ctx context.Context, env *Env, in BundleIn) (BundleOut, error) {
 		return BundleOut{}, err
 	}
 	defer sink.Close()
-	b := &bundler{env: env, o: o, since: in.Since, sink: &bundleSink{Sink: sink}, out: BundleOut{Images: []Bundled{}}}
+	b := &bundler{env: env, o: o, since: in.Since, sink: &bundleSink{Sink: sink}, names: map[string]digest.Digest{}, out: BundleOut{Images: []Bundled{}}}
 	defer b.close()
 	for _, typed := range in.Refs {
 		if err := b.add(ctx, typed); err != nil {
@@ -81,6 +82,7 @@ type bundler struct {
 	since string
 	sink  *bundleSink
 	open  []content.Source // until the archive is written, which may read them then only
+	names map[string]digest.Digest
 	out   BundleOut
 }
 
@@ -104,6 +106,10 @@ func (b *bundler) add(ctx context.Context, typed string) error {
 		return err
 	}
 	name := bundleName(r)
+	if other, taken := b.names[name]; taken && other != plan.Source() {
+		return errs.New(errs.Input, typed, "would be called %s in the bundle, as another image is already", name)
+	}
+	b.names[name] = plan.Source()
 	report, err := plan.Move(ctx, b.sink, []string{name})
 	if err != nil {
 		return err
@@ -121,19 +127,26 @@ func (b *bundler) add(ctx context.Context, typed string) error {
 }
 
 // bundleName is what an image is called in a bundle: its whole name where it comes from a registry, as containerd and others
-// expect of an annotation, else what it is called where it comes from.
+// expect of an annotation, else what it is called where it comes from, and where that is no name of its own, after the path.
 func bundleName(r ref.Reference) string {
-	if r.Scheme != ref.Docker {
-		return strings.Trim(r.Path+":"+r.Ident(), ":")
+	name := cmp.Or(strings.TrimLeft(strings.ReplaceAll(r.Path, `\`, "/"), "./"), "image")
+	switch {
+	case r.Scheme == ref.Docker && r.Host == ref.HubHost:
+		name = ref.HubName + "/" + r.Repository
+	case r.Scheme == ref.Docker:
+		name = r.Host + "/" + r.Repository
+	case r.Repository != "":
+		name = r.Repository
+	case r.Scheme == ref.DockerArchive && r.Position < 0 && r.Tag != "", strings.Contains(r.Tag, "/"):
+		return r.Tag
 	}
-	host := r.Host
-	if host == ref.HubHost {
-		host = ref.HubName
+	switch {
+	case r.Digest != "":
+		return name + "@" + r.Digest
+	case r.Tag != "":
+		return name + ":" + r.Tag
 	}
-	if r.Digest != "" {
-		return host + "/" + r.Repository + "@" + r.Digest
-	}
-	return host + "/" + r.Repository + ":" + r.Tag
+	return name
 }
 
 // there opens what blobs are left out for, nil where nothing was named. A registry is asked in the repository of the same name.

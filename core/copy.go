@@ -173,7 +173,7 @@ func (c copier) copy(ctx context.Context, e endpoint, out *CopyOut) (Copied, err
 	}
 	var report xfer.Report
 	if c.in.DryRun {
-		report, err = c.estimate(ctx, plan, e)
+		report, plan, err = c.estimate(ctx, plan, e)
 	} else {
 		report, plan, done.Retries, err = c.move(ctx, plan, e)
 	}
@@ -226,8 +226,14 @@ func (c copier) oneImage(ctx context.Context) (*xfer.Plan, error) {
 	return xfer.New(ctx, c.src, c.ident, c.in.Source, c.o)
 }
 
-// estimate counts what would be stored, by looking at what the destination has where that can be looked at.
-func (c copier) estimate(ctx context.Context, plan *xfer.Plan, e endpoint) (xfer.Report, error) {
+// estimate counts what would be stored, by looking at what the destination has where that can be looked at. It opens no sink,
+// which would make an archive.
+func (c copier) estimate(ctx context.Context, plan *xfer.Plan, e endpoint) (report xfer.Report, _ *xfer.Plan, err error) {
+	if e.refs[0].Scheme == ref.DockerArchive && plan.IsIndex() && len(c.o.Platforms) == 0 {
+		if plan, err = c.oneImage(ctx); err != nil {
+			return report, nil, err
+		}
+	}
 	var have content.BlobStatter
 	if there := c.env.written(); there.Source != nil {
 		if dst, err := there.Source(ctx, e.refs[0]); err == nil {
@@ -235,5 +241,6 @@ func (c copier) estimate(ctx context.Context, plan *xfer.Plan, e endpoint) (xfer
 			have, _ = content.As[content.BlobStatter](dst)
 		}
 	}
-	return plan.Estimate(ctx, have)
+	report, err = plan.Estimate(ctx, have)
+	return report, plan, err
 }

@@ -117,7 +117,7 @@ func (l *loader) copy(ctx context.Context, name string, it *SyncItem) error {
 	it.Digest = plan.Source()
 	var report xfer.Report
 	if l.in.DryRun {
-		report, err = (copier{env: l.env}).estimate(ctx, plan, endpoint{[]ref.Reference{dst}})
+		report, _, err = (copier{env: l.env}).estimate(ctx, plan, endpoint{[]ref.Reference{dst}})
 	} else {
 		report, err = l.move(ctx, plan, dst)
 	}

@@ -3,11 +3,9 @@ package core
 import (
 	"context"
 	"iter"
-	"strings"
 
 	"github.com/stevedore-oci/stevedore/core/content"
 	"github.com/stevedore-oci/stevedore/core/errs"
-	"github.com/stevedore-oci/stevedore/core/ref"
 )
 
 // TagsIn is the request of tags.
@@ -36,12 +34,12 @@ func tags(ctx context.Context, env *Env, in TagsIn, yield func(string) bool) err
 		return err
 	}
 	defer src.Close()
-	if r.Digest != "" || r.Scheme == ref.Docker && r.Tag != "" && strings.HasSuffix(in.Ref, ":"+r.Tag) || r.Scheme != ref.Docker && r.Tag != "" {
+	if named(r) {
 		return errs.New(errs.Input, in.Ref, "names one image; tags are listed of a whole repository").Hinted("leave out the tag or digest")
 	}
 	lister, ok := content.As[content.TagLister](src)
 	if !ok {
-		return errs.New(errs.Unsupported, in.Ref, "a %s has no tags", r.Scheme)
+		return errs.New(errs.Unsupported, in.Ref, "a %s: image has no tags", r.Scheme)
 	}
 	n := 0
 	for tag, err := range lister.Tags(ctx, in.After) {

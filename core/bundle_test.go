@@ -1,0 +1,99 @@
+package core_test
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/opencontainers/go-digest"
+	"github.com/stretchr/testify/require"
+
+	"github.com/stevedore-oci/stevedore/core"
+	"github.com/stevedore-oci/stevedore/core/content"
+	"github.com/stevedore-oci/stevedore/core/errs"
+	"github.com/stevedore-oci/stevedore/core/ref"
+	"github.com/stevedore-oci/stevedore/transport"
+	"github.com/stevedore-oci/stevedore/transport/fsys/osfs"
+)
+
+// TestBundleNames: images keep the names that they have, those of a layout or an archive are called after it, and none takes
+// another one's place.
+func TestBundleNames(t *testing.T) {
+	mux := transport.New(transport.Options{Files: osfs.Host{}, Writable: osfs.Host{}})
+	env := &core.Env{Source: mux.Open, Sink: mux.Create}
+	dir := t.TempDir()
+	harbor, err := filepath.Abs("../testdata/harbor")
+	require.NoError(t, err)
+	copied := func(src, dst string) string {
+		_, err := core.Copy(t.Context(), env, core.CopyIn{Source: "oci:" + harbor + ":" + src, Destinations: []string{dst}})
+		require.NoError(t, err)
+		return dst
+	}
+	static, archive := "static:"+filepath.Join(dir, "pub"), "docker-archive:"+filepath.Join(dir, "d.tar")
+	refs := []string{
+		copied("latest", static+":team/app:v1"), copied("amd64", static+":team/other:v1"), copied("amd64", archive+":app:v1"),
+		"oci:" + harbor + ":arm64", "oci:../testdata/harbor:amd64",
+	}
+	bundle := "oci-archive:" + filepath.Join(dir, "b.tar")
+	out, err := core.Bundle(t.Context(), env, core.BundleIn{Archive: bundle, Refs: refs})
+	require.NoError(t, err)
+	want := []string{"team/app:v1", "team/other:v1", "app:v1", harbor[1:] + ":arm64", "testdata/harbor:amd64"}
+	var names []string
+	for _, i := range out.Images {
+		names = append(names, i.Name)
+	}
+	require.Equal(t, want, names)
+	parsed, err := ref.Parse(bundle)
+	require.NoError(t, err)
+	src, err := mux.Open(t.Context(), parsed)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, src.Close()) }()
+	lister, ok := content.As[content.TagLister](src)
+	require.True(t, ok)
+	names = nil
+	for n, err := range lister.Tags(t.Context(), "") {
+		require.NoError(t, err)
+		names = append(names, n)
+	}
+	require.Equal(t, want, names)
+
+	again := copied("latest", "docker-archive:"+filepath.Join(dir, "e.tar")+":team/app:v1")
+	_, err = core.Bundle(t.Context(), env, core.BundleIn{Archive: "oci-archive:" + filepath.Join(dir, "c.tar"), Refs: []string{refs[0], again}})
+	require.Equal(t, errs.Input, errs.Of(err), "%v", err)
+	require.ErrorContains(t, err, "called team/app:v1 in the bundle")
+}
+
+// TestTagsOfAStaticRepository: the tag latest is meant where an image is wanted, and not where a repository is.
+func TestTagsOfAStaticRepository(t *testing.T) {
+	mux := transport.New(transport.Options{Files: osfs.Host{}, Writable: osfs.Host{}})
+	env := &core.Env{Source: mux.Open, Sink: mux.Create}
+	repository := "static:" + t.TempDir() + ":team/app"
+	for _, tag := range []string{"v1", "v2"} {
+		_, err := core.Copy(t.Context(), env, core.CopyIn{Source: "oci:../testdata/harbor:amd64", Destinations: []string{repository + ":" + tag}})
+		require.NoError(t, err)
+	}
+	var tags []string
+	for tag, err := range core.Tags(t.Context(), env, core.TagsIn{Ref: repository}) {
+		require.NoError(t, err)
+		tags = append(tags, tag)
+	}
+	require.Equal(t, []string{"v1", "v2"}, tags)
+	for _, typed := range []string{repository + ":v1", repository + "@" + digest.FromString("x").String()} {
+		for _, err := range core.Tags(t.Context(), env, core.TagsIn{Ref: typed}) {
+			require.Equal(t, errs.Input, errs.Of(err), typed)
+		}
+	}
+}
+
+// TestDryRunSaysWhatIsDone: a docker archive holds one image of an index.
+func TestDryRunSaysWhatIsDone(t *testing.T) {
+	mux := transport.New(transport.Options{Files: osfs.Host{}, Writable: osfs.Host{}})
+	env := &core.Env{Source: mux.Open, Sink: mux.Create}
+	in := core.CopyIn{Source: "oci:../testdata/harbor:latest", Destinations: []string{"docker-archive:" + filepath.Join(t.TempDir(), "x.tar")}, DryRun: true}
+	dry, err := core.Copy(t.Context(), env, in)
+	require.NoError(t, err)
+	in.DryRun = false
+	done, err := core.Copy(t.Context(), env, in)
+	require.NoError(t, err)
+	dry.DryRun = false
+	require.Equal(t, done, dry)
+}
