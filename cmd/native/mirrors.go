@@ -40,11 +40,11 @@ func mirrored(g cli.Global, o *transport.Options) error {
 	if err != nil {
 		return err
 	}
-	o.Fetcher = byHost{o.Fetcher, lax, conf.Insecure}
+	o.Fetcher = byHost{o.Fetcher, lax, conf.IsInsecure}
 	if o.PlainHTTP == nil {
 		var known sync.Map
 		o.PlainHTTP = func(host string) bool {
-			if ref.Loopback(host) || !conf.Insecure[host] {
+			if ref.Loopback(host) || !conf.IsInsecure(host) {
 				return ref.Loopback(host)
 			}
 			plain, ok := known.Load(host)
@@ -73,16 +73,16 @@ func speaksTLS(host string) bool {
 	return true
 }
 
-// byHost sends what is for some registries by another Fetcher.
+// byHost sends what is for lax registries by another Fetcher.
 type byHost struct {
 	fetchshim.Fetcher
 	other fetchshim.Fetcher
-	hosts map[string]bool
+	lax   func(host string) bool
 }
 
 // Fetch implements [fetchshim.Fetcher].
 func (f byHost) Fetch(ctx context.Context, req *fetchshim.Request) (*fetchshim.Response, error) {
-	if u, err := url.Parse(req.URL); err == nil && f.hosts[u.Host] {
+	if u, err := url.Parse(req.URL); err == nil && f.lax(u.Host) {
 		return f.other.Fetch(ctx, req)
 	}
 	return f.Fetcher.Fetch(ctx, req)

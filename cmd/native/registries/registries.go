@@ -24,9 +24,22 @@ const system = "/etc/containers"
 // Config is what the files say.
 type Config struct {
 	Policy mirror.Policy
-	// Insecure are the registries, host[:port], whose certificates are not checked and that may have none at all. What the file
-	// says of a part of a registry holds for the whole of it here.
+	// Insecure are the registries, host[:port], or *.host for all of its subdomains. What the file says of a part of a registry
+	// holds for the whole of it here.
 	Insecure map[string]bool
+}
+
+// IsInsecure says whether the certificate of a registry, host[:port], is not checked, and it may have none at all.
+func (c Config) IsInsecure(host string) bool {
+	name, _, _ := strings.Cut(host, ":")
+	for !c.Insecure[host] {
+		_, above, ok := strings.Cut(name, ".")
+		if !ok {
+			return false
+		}
+		host, name = "*."+above, above
+	}
+	return true
 }
 
 // Load reads the file that CONTAINERS_REGISTRIES_CONF names, that one only; else the user's registries.conf or, where there
@@ -204,7 +217,7 @@ func (c *collected) config() (Config, error) {
 			out.trust(m.Location, m.Insecure)
 		}
 		out.trust(r.Location, r.Insecure)
-		out.trust(strings.TrimPrefix(prefix, "*."), r.Insecure && r.Location == "")
+		out.trust(prefix, r.Insecure && r.Location == "")
 		out.Policy.Registries = append(out.Policy.Registries, to)
 	}
 	return out, nil
@@ -216,7 +229,7 @@ func (c Config) trust(location string, insecure bool) {
 	if host == ref.HubName {
 		host = ref.HubHost
 	}
-	if insecure {
+	if insecure && host != "" {
 		c.Insecure[host] = true
 	}
 }

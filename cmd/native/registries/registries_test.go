@@ -116,3 +116,17 @@ func TestBadFiles(t *testing.T) {
 		require.Equal(t, kind, errs.Of(err), "%s: %v", text, err)
 	}
 }
+
+// TestInsecureSubdomains: *.host is every subdomain, and not the host itself.
+func TestInsecureSubdomains(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "registries.conf")
+	require.NoError(t, os.WriteFile(name, []byte("[[registry]]\nprefix = '*.lan.example'\ninsecure = true\n[[registry]]\nlocation = 'one.example:5000/team'\ninsecure = true\n"), 0o600))
+	c, err := registries.Load(func(key string) string { return map[string]string{"CONTAINERS_REGISTRIES_CONF": name}[key] })
+	require.NoError(t, err)
+	for host, want := range map[string]bool{
+		"a.lan.example": true, "a.b.lan.example": true, "a.lan.example:5000": true, "lan.example": false, "xlan.example": false,
+		"one.example:5000": true, "one.example": false, "a.one.example:5000": false, "localhost": false, "": false,
+	} {
+		require.Equal(t, want, c.IsInsecure(host), host)
+	}
+}
