@@ -23,6 +23,12 @@ type BundleIn struct {
 	NoReferrers bool     `json:"noReferrers,omitempty" help:"leave out what refers to the images, and cosign's tags of them"`
 }
 
+// SinceRegistry is the registry that Since names; false is for an earlier bundle, or nothing.
+func (in BundleIn) SinceRegistry() (ref.Reference, bool) {
+	r, err := ref.ParseRegistry(in.Since)
+	return r, err == nil && !strings.Contains(in.Since, ".tar")
+}
+
 // BundleOut says what is in a bundle.
 type BundleOut struct {
 	Images  []Bundled  `json:"images"`
@@ -155,7 +161,7 @@ func (b *bundler) there(ctx context.Context, r ref.Reference) (content.BlobStatt
 		return nil, nil
 	}
 	typed := b.since
-	if registry, err := ref.ParseRegistry(typed); err == nil && !strings.Contains(typed, ".tar") {
+	if registry, ok := (BundleIn{Since: typed}).SinceRegistry(); ok {
 		typed = ref.Docker + "://" + registry.Host + "/" + r.Repository
 	} else if !strings.Contains(typed, ":") {
 		typed = archiveRef(typed)

@@ -24,7 +24,9 @@ type Global struct {
 	Events    string // "" or "json"
 	Quiet     bool
 	Jobs      int
-	Creds     string // user:password
+	Creds     string // user:password, for the one registry that a command names
+	SrcCreds  string // the same, for the registry that is read where another one is written
+	DestCreds string // the same, for the registry that is written
 	AuthFile  string
 	PlainHTTP string // "", "true" or "false"
 	CAFile    string
@@ -136,7 +138,7 @@ func globals(root *cobra.Command, sh *Shell, g *Global) {
 	if !sh.Registries {
 		return
 	}
-	f.StringVar(&g.Creds, "creds", "", "user:password for the registry")
+	f.StringVar(&g.Creds, "creds", "", "user:password for the one registry that is named")
 	f.StringVar(&g.AuthFile, "authfile", "", "read credentials from this file instead of Docker's and Podman's")
 	f.StringVar(&g.PlainHTTP, "plain-http", "", "true: no TLS; false: TLS on the loopback too")
 	f.Lookup("plain-http").NoOptDefVal = "true"
@@ -159,6 +161,8 @@ func check(g *Global) error {
 		return errs.New(errs.Input, "--json", "excludes --jsonl")
 	case (g.CertFile == "") != (g.KeyFile == ""):
 		return errs.New(errs.Input, "--cert-file", "goes with --key-file")
+	case g.Creds != "" && g.SrcCreds+g.DestCreds != "":
+		return errs.New(errs.Input, "--creds", "excludes --src-creds and --dest-creds")
 	}
 	return nil
 }

@@ -64,6 +64,10 @@ func command(sh *Shell, g *Global, v core.Verb) *cobra.Command {
 		},
 	}
 	addFlags(cmd, fields)
+	if sh.Registries && (v.Name == "copy" || v.Name == "sync") {
+		cmd.Flags().StringVar(&g.SrcCreds, "src-creds", "", "user:password for the registry that is read")
+		cmd.Flags().StringVar(&g.DestCreds, "dest-creds", "", "user:password for the registry that is written")
+	}
 	switch v.Name {
 	case "files", "layers":
 		cmd.Flags().BoolVarP(&r.long, "long", "l", false, "type, mode, owner, size, time, layer and link of each path")
@@ -114,6 +118,9 @@ func (r *run) do(ctx context.Context, req map[string]any) error {
 		if req["jobs"], err = r.sh.spec(ctx, env, name, r.to); err != nil {
 			return err
 		}
+	}
+	if err := checkCreds(r.g, r.v, req); err != nil {
+		return err
 	}
 	in, err := json.Marshal(req)
 	if err != nil {

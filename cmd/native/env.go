@@ -8,6 +8,7 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"sync"
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
@@ -26,14 +27,6 @@ import (
 
 // environment gives the machine to the verbs.
 func environment(_ context.Context, g cli.Global, events func(event.Event)) (*core.Env, func(), error) {
-	fetcher, err := newFetcher(g)
-	if err != nil {
-		return nil, nil, err
-	}
-	keys, err := keychain(g, events)
-	if err != nil {
-		return nil, nil, err
-	}
 	temp, err := os.MkdirTemp("", "stevedore-")
 	if err != nil {
 		return nil, nil, errs.New(errs.Internal, os.TempDir(), "temporary folder: %w", err)
@@ -42,27 +35,51 @@ func environment(_ context.Context, g cli.Global, events func(event.Event)) (*co
 	if err != nil {
 		return nil, nil, errors.Join(err, os.RemoveAll(temp))
 	}
+	free := func() {
+		_ = scratch.Close()
+		_ = os.RemoveAll(temp)
+	}
 	// Containers are Linux on every desktop: a Mac asks for linux/arm64.
 	env := &core.Env{Clock: clock.System{}, Platform: v1.Platform{OS: "linux", Architecture: runtime.GOARCH}}
 	o := transport.Options{
-		Files: osfs.Host{}, Writable: osfs.Host{}, Fetcher: fetcher, Keychain: keys, Clock: clock.System{}, Event: events, Scratch: scratch,
+		Files: osfs.Host{}, Writable: osfs.Host{}, Clock: clock.System{}, Event: events, Scratch: scratch,
 		Stdin:  func(context.Context) (io.ReadCloser, error) { return io.NopCloser(os.Stdin), nil },
 		Stdout: func(ctx context.Context, _ string) (io.WriteCloser, error) { return env.Output(ctx, "") },
+	}
+	reads, err := newMux(g, "--creds", g.Creds, o)
+	writes := reads
+	if g.SrcCreds+g.DestCreds != "" {
+		if reads, err = newMux(g, "--src-creds", g.SrcCreds, o); err == nil {
+			writes, err = newMux(g, "--dest-creds", g.DestCreds, o)
+		}
+	}
+	if err != nil {
+		free()
+		return nil, nil, err
+	}
+	env.Source, env.Registry, env.File = reads.Open, reads.Registry, reads.OpenFile
+	env.Origin, env.Sink, env.Leftovers = writes.Origin, writes.Create, writes.Leftovers
+	return env, free, nil
+}
+
+// newMux opens references with the credentials of a flag, or with the user's own where it was not given.
+func newMux(g cli.Global, flag, creds string, o transport.Options) (*transport.Mux, error) {
+	fetcher, err := newFetcher(g)
+	if err != nil {
+		return nil, err
+	}
+	o.Fetcher = fetcher
+	g.Creds = creds
+	if o.Keychain, err = keychain(g, flag, o.Event); err != nil {
+		return nil, err
 	}
 	if g.PlainHTTP != "" {
 		o.PlainHTTP = func(string) bool { return g.PlainHTTP == "true" }
 	}
 	if err := mirrored(g, &o); err != nil {
-		_ = scratch.Close()
-		return nil, nil, errors.Join(err, os.RemoveAll(temp))
+		return nil, err
 	}
-	mux := transport.New(o)
-	env.Origin = mux.Origin
-	env.Source, env.Sink, env.Registry, env.Leftovers, env.File = mux.Open, mux.Create, mux.Registry, mux.Leftovers, mux.OpenFile
-	return env, func() {
-		_ = scratch.Close()
-		_ = os.RemoveAll(temp)
-	}, nil
+	return transport.New(o), nil
 }
 
 func newFetcher(g cli.Global) (*nethttp.Fetcher, error) {
@@ -96,14 +113,14 @@ func tlsConfig(g cli.Global) (*tls.Config, error) {
 	return conf, nil
 }
 
-// keychain is what --creds or --authfile say, else the user's files and helpers.
-func keychain(g cli.Global, events func(event.Event)) (auth.Keychain, error) {
+// keychain is what --creds (or the flag for one end) or --authfile say, else the user's files and helpers.
+func keychain(g cli.Global, flag string, events func(event.Event)) (auth.Keychain, error) {
 	if g.Creds != "" {
 		user, password, ok := strings.Cut(g.Creds, ":")
 		if !ok || user == "" {
-			return nil, errs.New(errs.Input, "--creds", "is not user:password")
+			return nil, errs.New(errs.Input, flag, "is not user:password")
 		}
-		return auth.Static{Username: user, Password: password}, nil
+		return &given{flag: flag, credential: auth.Credential{Username: user, Password: password}}, nil
 	}
 	k := credential.Default(os.Getenv)
 	if g.AuthFile != "" {
@@ -113,6 +130,28 @@ func keychain(g cli.Global, events func(event.Event)) (auth.Keychain, error) {
 		events(event.Event{Kind: event.Warning, Subject: subject, Message: message})
 	}
 	return k, nil
+}
+
+// given is a credential from the command line: for the first registry that asks for one, and for no other.
+type given struct {
+	flag       string
+	credential auth.Credential
+
+	mu       sync.Mutex
+	registry string
+}
+
+// Credential implements [auth.Keychain].
+func (k *given) Credential(_ context.Context, registry string) (auth.Credential, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.registry == "" {
+		k.registry = registry
+	}
+	if k.registry != registry {
+		return auth.Credential{}, errs.New(errs.Input, k.flag, "is for one registry, and was sent to %s", k.registry).Hinted("log in to %s", registry)
+	}
+	return k.credential, nil
 }
 
 // create makes an output file that appears under its name when it is whole.
