@@ -81,7 +81,7 @@ func (l *loader) list(ctx context.Context, lister content.TagLister, match func(
 		if err != nil {
 			return err
 		}
-		if !digestTag.MatchString(name) && match("/"+name) { // what is about an image comes with it
+		if !digestTag().MatchString(name) && match("/"+name) { // what is about an image comes with it
 			l.names = append(l.names, name)
 		}
 	}

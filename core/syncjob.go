@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/stevedore-oci/stevedore/core/content"
 	"github.com/stevedore-oci/stevedore/core/errs"
@@ -158,11 +159,12 @@ func (s *syncer) surplus(ctx context.Context, j SyncJob, wanted map[string]strin
 
 // digestTag matches tags that are made from a digest: the referrers of a manifest, and what cosign keeps about it. They belong
 // to an image and are no images; whoever wants them by name says so with include or match.
-var digestTag = regexp.MustCompile(`^sha(256|384|512)-[0-9a-f]{32,128}(\.\w+)?$`)
+// It is compiled when it is first needed: that takes as long as the start of everything else.
+var digestTag = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^sha(256|384|512)-[0-9a-f]{32,128}(\.\w+)?$`) })
 
 func (j SyncJob) choose(s xfer.Selection, all []string) ([]string, error) {
 	if len(s.Include) == 0 && s.Match == "" {
-		all = slices.DeleteFunc(slices.Clone(all), digestTag.MatchString)
+		all = slices.DeleteFunc(slices.Clone(all), digestTag().MatchString)
 	}
 	return s.Tags(all)
 }
