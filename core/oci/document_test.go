@@ -134,6 +134,20 @@ func TestManyMembers(t *testing.T) {
 	require.ErrorContains(t, err, "more than 262144 values")
 }
 
+// TestObjectIsWhole: what is cut off, or has something behind it, is not taken for less than it is.
+func TestObjectIsWhole(t *testing.T) {
+	for s, says := range map[string]string{
+		`{"a":1`: "has no end", `{`: "has no end", `{"a":1]`: "has no end", `{} x`: "follows", `{}{}`: "follows", `{"a":1,}`: "s: ", `[]`: "is not a JSON object",
+	} {
+		_, err := oci.ParseObject([]byte(s), "s")
+		require.Equal(t, errs.Input, errs.Of(err), s)
+		require.ErrorContains(t, err, says, s)
+	}
+	o, err := oci.ParseObject([]byte(" {\"a\": [1] } \n"), "s")
+	require.NoError(t, err)
+	require.Equal(t, "[1]", string(o.Get("a")))
+}
+
 func TestReadLimited(t *testing.T) {
 	b, err := oci.ReadLimited(strings.NewReader("12345"), 5, "s")
 	require.NoError(t, err)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"slices"
 
 	"github.com/stevedore-oci/stevedore/core/errs"
@@ -45,6 +46,12 @@ func ParseObject(raw []byte, subject string) (Object, error) {
 		}
 		seen[m.name] = true
 		o.members = append(o.members, m)
+	}
+	if t, err := d.Token(); err != nil || t != json.Delim('}') {
+		return o, errs.New(errs.Input, subject, "the JSON object has no end")
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return o, errs.New(errs.Input, subject, "something follows the JSON object")
 	}
 	return o, nil
 }
