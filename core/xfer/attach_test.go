@@ -105,6 +105,12 @@ func TestReferrersOfChanged(t *testing.T) {
 	dst, _ = move(t, p)
 	require.True(t, has(t, dst, docs[1]), "the image keeps its digest, and so its signature")
 	require.False(t, has(t, dst, docs[0]), "the index is not there, and so not its signature")
+	p = plan(t, src, xfer.Options{Referrers: true, Format: xfer.Docker, Attestations: xfer.Drop})
+	dst, _ = move(t, p)
+	for _, d := range docs {
+		require.False(t, has(t, dst, d), "nor what is about something that stays behind")
+	}
+	require.Contains(t, strings.Join(p.Left(), "\n"), "4 referrers")
 }
 
 // TestFallbackTag reads the tag that stands in for the API.

@@ -221,6 +221,15 @@ func (p *Plan) order() []*node {
 	return out
 }
 
+// tree are the nodes that are copied, without what is attached to them.
+func (p *Plan) tree() map[digest.Digest]bool {
+	out := map[digest.Digest]bool{}
+	for _, n := range (&Plan{root: p.root}).order() {
+		out[n.digest] = true
+	}
+	return out
+}
+
 // Left says in words what of the source is not copied, nothing where all of it is.
 func (p *Plan) Left() []string { return p.left }
 

@@ -27,8 +27,15 @@ func (o output) descriptor() v1.Descriptor {
 // the options or a changed child demand otherwise. layers are what became of layers that were compressed anew.
 func (p *Plan) rewrite(layers map[digest.Digest]v1.Descriptor) (map[digest.Digest]output, error) {
 	out := map[digest.Digest]output{}
+	attached := *p
+	attached.o.Format = Keep // a signature or an SBOM has no other form
+	tree := p.tree()
 	for _, n := range p.order() {
-		o, err := p.rewriteOne(n, layers, out)
+		by := p
+		if !tree[n.digest] {
+			by = &attached
+		}
+		o, err := by.rewriteOne(n, layers, out)
 		if err != nil {
 			return nil, err
 		}
@@ -216,10 +223,10 @@ func (p *Plan) check() error {
 	}
 	why := ""
 	switch {
-	case p.o.Compress != "":
-		why = "compressing layers anew"
 	case out[p.root.digest].digest == p.root.digest:
 		return nil
+	case p.o.Compress != "":
+		why = "compressing layers anew"
 	case p.o.Format != Keep:
 		why = fmt.Sprintf("writing it in the %s format", p.o.Format)
 	default:
@@ -229,12 +236,18 @@ func (p *Plan) check() error {
 		Hinted("copy it as it is, or without --preserve-digests")
 }
 
-// detach leaves behind what is about a manifest that changes: it would point to nothing at the destination, and a signature of it
-// would not verify.
+// detach leaves behind what is about a manifest that changes, or that is left behind itself: it would point to nothing at the
+// destination, and a signature of it would not verify. An extra that is about another one stands after it in the list.
 func (p *Plan) detach(out map[digest.Digest]output) {
+	there := p.tree()
+	for d := range there {
+		there[d] = out[d].digest == d
+	}
 	n := len(p.extras)
 	p.extras = slices.DeleteFunc(p.extras, func(e extra) bool {
-		return p.o.Compress != "" || out[e.to].digest != e.to || out[e.node.digest].digest != e.node.digest
+		stays := there[e.to] && out[e.node.digest].digest == e.node.digest
+		there[e.node.digest] = there[e.node.digest] || stays
+		return !stays
 	})
 	if n -= len(p.extras); n > 0 {
 		p.left = append(p.left, fmt.Sprintf("%d referrers and digest tags of manifests whose digest changes", n))

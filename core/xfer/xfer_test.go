@@ -254,6 +254,30 @@ func TestCompress(t *testing.T) {
 	}
 }
 
+// TestCompressedAlready: layers that have the compression that is asked for change nothing, so what refers to them stays.
+func TestCompressedAlready(t *testing.T) {
+	src := repository(t, contenttest.NewImage())
+	packed, r := move(t, plan(t, src, xfer.Options{Compress: compress.Gzip}))
+	signature := document(t, v1.MediaTypeImageManifest, v1.Manifest{
+		Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: v1.MediaTypeImageManifest, ArtifactType: "application/vnd.example",
+		Config: v1.DescriptorEmptyJSON, Layers: []v1.Descriptor{v1.DescriptorEmptyJSON}, Subject: &r.Root,
+	})
+	s := packed.Sink()
+	_, err := s.PutBlob(t.Context(), contenttest.NewContent(v1.MediaTypeEmptyJSON, []byte("{}")).Blob())
+	require.NoError(t, err)
+	require.NoError(t, s.PutManifest(t.Context(), "", signature))
+	require.NoError(t, s.Commit(t.Context()))
+	p := plan(t, packed, xfer.Options{Compress: compress.Gzip, Referrers: true, PreserveDigests: true})
+	dst, again := move(t, p)
+	require.Equal(t, r.Root, again.Root)
+	require.Empty(t, p.Left())
+	_, err = dst.Manifest(t.Context(), signature.Digest().String())
+	require.NoError(t, err)
+	_, err = xfer.New(t.Context(), packed, "v1", "mem:src:v1", xfer.Options{Compress: compress.Zstd, PreserveDigests: true})
+	require.Equal(t, errs.Input, errs.Of(err), "%v", err)
+	require.ErrorContains(t, err, "compressing layers anew")
+}
+
 func contents(f contenttest.Fixture) []digest.Digest {
 	var out []digest.Digest
 	for _, b := range f.Blobs {
