@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/stevedore-oci/stevedore/core/errs"
+	"github.com/stevedore-oci/stevedore/core/oci"
 )
 
 // Verb is one thing Stevedore does, by name, with JSON in and JSON out. The Go functions ([Inspect], [Files], …) are the
@@ -75,8 +76,8 @@ func (v Verb) Call(ctx context.Context, env *Env, in []byte, item func([]byte) e
 	return v.call(ctx, env, in, item)
 }
 
-// maxRequest bounds a request in bytes.
-const maxRequest = 1 << 20
+// maxRequest bounds a request in bytes: sync has all of its jobs in one.
+const maxRequest = 16 << 20
 
 func decode[T any](name string, in []byte) (T, error) {
 	var req T
@@ -91,6 +92,9 @@ func decodeInto(name string, in []byte, req any) error {
 	}
 	if len(bytes.TrimSpace(in)) == 0 {
 		return nil
+	}
+	if err := oci.CheckValues(in); err != nil {
+		return errs.New(errs.Input, name, "request: %v", err)
 	}
 	d := json.NewDecoder(bytes.NewReader(in))
 	d.DisallowUnknownFields()

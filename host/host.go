@@ -44,7 +44,8 @@ type Options struct {
 	// CacheDir keeps the compiled module between runs of the program; "" keeps it in memory only. It holds native code, so
 	// nobody else may be able to write there. One that cannot be used is as good as none.
 	CacheDir string
-	// MemoryLimit bounds the memory of one call in bytes; 0 means 512 MiB. A call that needs more ends with kind internal.
+	// MemoryLimit bounds the memory of one call in bytes; 0 means 512 MiB, and 4 GiB is all that a module can have. A call that
+	// needs more ends with kind internal.
 	MemoryLimit int64
 	// HardKill stops a cancelled call even in the middle of a step, should the module loop. It costs speed: every loop of
 	// the module is checked.
@@ -82,7 +83,11 @@ type Host struct {
 	shut    context.CancelFunc
 }
 
-const pageSize = 64 << 10
+// A module's memory in pages of so many bytes (https://www.w3.org/TR/wasm-core-1/#memory-instances), and how many it can have.
+const (
+	pageSize = 64 << 10
+	maxPages = 1 << 16
+)
 
 // New compiles the reactor. The caller closes the Host.
 func New(ctx context.Context, wasm []byte, o Options) (*Host, error) {
@@ -97,12 +102,15 @@ func New(ctx context.Context, wasm []byte, o Options) (*Host, error) {
 
 func compile(ctx context.Context, wasm []byte, o Options) (*Host, error) {
 	limit := o.MemoryLimit
-	if limit == 0 {
+	switch {
+	case limit < 0:
+		return nil, fmt.Errorf("the memory limit %d is negative", limit)
+	case limit == 0:
 		limit = 512 << 20
 	}
 	h := &Host{o: o}
 	h.closed, h.shut = context.WithCancel(context.Background())
-	conf := wazero.NewRuntimeConfig().WithMemoryLimitPages(uint32(limit / pageSize)).WithCloseOnContextDone(o.HardKill)
+	conf := wazero.NewRuntimeConfig().WithMemoryLimitPages(uint32(min(limit/pageSize, maxPages))).WithCloseOnContextDone(o.HardKill)
 	if o.CacheDir != "" {
 		cache, err := wazero.NewCompilationCacheWithDir(o.CacheDir)
 		if err != nil {

@@ -124,6 +124,11 @@ func TestMemoryLimit(t *testing.T) {
 	require.NoError(t, err)
 	_, err = host.New(t.Context(), wasm, host.Options{MemoryLimit: 4 << 20})
 	require.ErrorContains(t, err, "memory", "not enough for the module itself")
+	_, err = host.New(t.Context(), wasm, host.Options{MemoryLimit: -1})
+	require.ErrorContains(t, err, "negative")
+	ample := start(t, host.Options{MemoryLimit: 64 << 30}) // more than a module can have
+	_, e := ask(t, ample, "version", "")
+	require.Nil(t, e)
 
 	const limit = int64(16 << 20)
 	h := start(t, host.Options{MemoryLimit: limit, Dirs: map[string]string{"/": "."}})
@@ -142,7 +147,7 @@ func TestMemoryLimit(t *testing.T) {
 	require.Equal(t, "internal", died.Kind)
 	require.Regexp(t, "out of memory|cannot allocate memory", died.Message) // which one depends on what does not fit
 	require.NotContains(t, died.Message, "\n")
-	_, e := ask(t, h, "version", "")
+	_, e = ask(t, h, "version", "")
 	require.Nil(t, e)
 }
 

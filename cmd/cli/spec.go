@@ -14,8 +14,8 @@ import (
 	"github.com/stevedore-oci/stevedore/core/oci"
 )
 
-// maxSpec bounds a file of sync jobs in bytes.
-const maxSpec = 8 << 20
+// maxSpec bounds a file of sync jobs in bytes; as a request of the verb it is larger.
+const maxSpec = 4 << 20
 
 // spec reads the jobs of sync from a file: lines of SRC DST, our JSON, or the YAML that the shell reads, told apart by what is in it.
 // to is where jobs go whose file names no destination, "" for nowhere.

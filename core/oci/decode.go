@@ -19,13 +19,14 @@ const maxValues = 1 << 18
 // Unmarshal is json.Unmarshal for what somebody else wrote: it refuses more values than any document has before it makes
 // them.
 func Unmarshal(raw []byte, v any) error {
-	if err := checkValues(raw); err != nil {
+	if err := CheckValues(raw); err != nil {
 		return err
 	}
 	return json.Unmarshal(raw, v)
 }
 
-func checkValues(raw []byte) error {
+// CheckValues refuses JSON with more values than any document has, for whoever decodes it by other means than Unmarshal.
+func CheckValues(raw []byte) error {
 	values, quoted := 0, false
 	for i := 0; i < len(raw); i++ {
 		switch c := raw[i]; {

@@ -23,7 +23,7 @@ type member struct {
 // they believe.
 func ParseObject(raw []byte, subject string) (Object, error) {
 	var o Object
-	if err := checkValues(raw); err != nil {
+	if err := CheckValues(raw); err != nil {
 		return o, errs.New(errs.Input, subject, "%v", err)
 	}
 	seen := map[string]bool{}

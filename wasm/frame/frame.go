@@ -27,6 +27,7 @@ const (
 	MaxHostHeader = 4 << 20
 	MaxHostValues = 1 << 18
 	MaxHostFrame  = 4 + MaxHostHeader + MaxPayload
+	MaxRequest    = 1 << 20 // bytes of the request of a call
 )
 
 // Type names a frame.

@@ -53,6 +53,9 @@ func (c *call) do(verb string, request json.RawMessage) (result []byte, err erro
 	if err != nil {
 		return nil, err
 	}
+	if len(request) > frame.MaxRequest {
+		return nil, errs.New(errs.Input, verb, "the request is larger than %d bytes", frame.MaxRequest)
+	}
 	result, err = v.Call(c.ctx, c.env(), request, c.item)
 	c.flush()
 	return result, err
