@@ -15,8 +15,9 @@ import (
 	"github.com/stevedore-oci/stevedore/core/ref"
 )
 
-// Env is what a shell supplies to a verb. The zero Env can open nothing; a field that is nil is a thing this host cannot
-// do, and the verb says so with kind unsupported.
+// Env is what a shell supplies to a verb: as a rule the methods of a Mux of package transport (Open as Source, Create as Sink).
+// The zero Env can open nothing; a field that is nil is a thing this host cannot do, and the verb says so with kind
+// unsupported. Errors of verbs have a kind, which package errs tells.
 type Env struct {
 	// Source opens the endpoint of a reference for reading; the caller closes it.
 	Source func(ctx context.Context, r ref.Reference) (content.Source, error)
@@ -34,7 +35,7 @@ type Env struct {
 	Output func(ctx context.Context, name string) (io.WriteCloser, error)
 	// Event is told what happens; it must be safe for concurrent use and must not block for long.
 	Event func(event.Event)
-	// Clock is the only way to wait or to ask for the time.
+	// Clock is the only way to wait or to ask for the time. Nil: the system's.
 	Clock clock.Clock
 	// Yield is called at least once per 64 KiB of content read, for hosts that never preempt. Nil natively.
 	Yield func()

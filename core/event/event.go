@@ -11,7 +11,7 @@ const (
 	Started Kind = "started"
 	// Progress: Done of Total bytes of Subject have been read. At most some ten a second come for one subject.
 	Progress Kind = "progress"
-	// Finished: work on Subject ended well; Message says how a blob came to be there: stored, existed or mounted.
+	// Finished: work on Subject ended well; Message says how a blob came to be there: stored, existed, mounted or linked.
 	Finished Kind = "finished"
 	// Warning: something is off that does not stop the verb; Message says what.
 	Warning Kind = "warning"

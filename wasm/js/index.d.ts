@@ -74,7 +74,7 @@ export interface Event {
   done?: number;
   /** bytes; missing where it is not known */
   total?: number;
-  /** words; of a blob that starts what it is, of a copy as a whole "image", of a blob that is finished "stored", "existed" or "mounted" */
+  /** words; of a blob that starts what it is, of a copy as a whole "image", of a blob that is finished "stored", "existed", "mounted" or "linked" */
   message?: string;
 }
 

@@ -26,7 +26,8 @@ type RepositoryKeychain interface {
 	RepositoryCredential(ctx context.Context, registry, repository string) (Credential, error)
 }
 
-// Static is a Keychain with the same credential for every registry it is asked about.
+// Static is a Keychain with the same credential for every registry it is asked about: for a program that reaches one only, since
+// any other that asks for a password would be told this one.
 type Static Credential
 
 // Credential returns s.
