@@ -36,18 +36,18 @@ func BlobGet(ctx context.Context, env *Env, in BlobGetIn) (BlobOut, error) {
 	}
 	r, err := src.Blob(d).Open(ctx)
 	if err != nil {
-		return BlobOut{}, subject(in.Ref, err)
+		return BlobOut{}, errs.Wrap(in.Ref, err)
 	}
 	defer r.Close()
 	w, err := env.Output(ctx, in.Output)
 	if err != nil {
-		return BlobOut{}, subject(in.Ref, err)
+		return BlobOut{}, errs.Wrap(in.Ref, err)
 	}
 	if _, err := io.CopyBuffer(struct{ io.Writer }{w}, paced{ctx, env, r}, make([]byte, 64<<10)); err != nil {
 		abort(w, err)
-		return BlobOut{}, subject(in.Ref, err)
+		return BlobOut{}, errs.Wrap(in.Ref, err)
 	}
-	return BlobOut{d.Digest, d.Size}, subjectOf(in.Ref, w.Close())
+	return BlobOut{d.Digest, d.Size}, errs.Wrap(in.Ref, w.Close())
 }
 
 // BlobHeadIn is the request of blob-head.
@@ -83,7 +83,7 @@ func (e *Env) blob(ctx context.Context, typed string) (content.Source, v1.Descri
 		}
 	}
 	_ = src.Close()
-	return nil, v1.Descriptor{}, subject(typed, err)
+	return nil, v1.Descriptor{}, errs.Wrap(typed, err)
 }
 
 // BlobPutIn is the request of blob-put.
@@ -116,9 +116,9 @@ func BlobPut(ctx context.Context, env *Env, in BlobPutIn) (BlobOut, error) {
 		return BlobOut{}, errs.New(errs.Verification, in.Ref, "%s has the digest %s", in.File, d.Digest)
 	}
 	if _, err := sink.PutBlob(ctx, fileBlob{env, in.File, v1.Descriptor{MediaType: "application/octet-stream", Digest: d.Digest, Size: d.Size}}); err != nil {
-		return BlobOut{}, subject(in.Ref, err)
+		return BlobOut{}, errs.Wrap(in.Ref, err)
 	}
-	return BlobOut{d.Digest, d.Size}, subjectOf(in.Ref, sink.Commit(ctx))
+	return BlobOut{d.Digest, d.Size}, errs.Wrap(in.Ref, sink.Commit(ctx))
 }
 
 // fileBlob is a file of the host as a blob.

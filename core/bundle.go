@@ -71,7 +71,7 @@ func Bundle(ctx context.Context, env *Env, in BundleIn) (BundleOut, error) {
 			return BundleOut{}, err
 		}
 	}
-	return b.out, subjectOf(archive.Typed, sink.Commit(ctx))
+	return b.out, errs.Wrap(archive.Typed, sink.Commit(ctx))
 }
 
 // archiveRef is a file name as a reference.

@@ -46,7 +46,7 @@ func Cat(ctx context.Context, env *Env, in CatIn) (CatOut, error) {
 	defer fsys.Close()
 	found, at, err := fsys.find(ctx, in)
 	if err != nil {
-		return CatOut{}, subject(in.Ref, err)
+		return CatOut{}, errs.Wrap(in.Ref, err)
 	}
 	switch found.Type {
 	case layer.File:
@@ -119,7 +119,7 @@ func (f *filesystem) write(ctx context.Context, in CatIn, index int, out *CatOut
 	}
 	w, err := f.env.Output(ctx, in.Output)
 	if err != nil {
-		return subject(in.Output, err)
+		return errs.Wrap(in.Output, err)
 	}
 	h := sha256.New()
 	out.Size, err = io.CopyBuffer(struct{ io.Writer }{io.MultiWriter(w, h)}, r, make([]byte, 64<<10))
@@ -128,12 +128,12 @@ func (f *filesystem) write(ctx context.Context, in CatIn, index int, out *CatOut
 		err = r.Finish()
 	}
 	if err != nil {
-		err = subject(in.Ref, err)
+		err = errs.Wrap(in.Ref, err)
 		abort(w, err)
 		return err
 	}
 	f.finished(out.Layer)
-	return subjectOf(in.Ref, w.Close())
+	return errs.Wrap(in.Ref, w.Close())
 }
 
 // Aborter is an output that can drop what was written to it.

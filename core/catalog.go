@@ -38,12 +38,12 @@ func catalog(ctx context.Context, env *Env, in CatalogIn, yield func(string) boo
 	}
 	lister, err := env.Registry(ctx, r)
 	if err != nil {
-		return subject(in.Registry, err)
+		return errs.Wrap(in.Registry, err)
 	}
 	n := 0
 	for name, err := range lister.Repositories(ctx, in.After) {
 		if err != nil {
-			return subject(in.Registry, err)
+			return errs.Wrap(in.Registry, err)
 		}
 		if !yield(name) {
 			return nil

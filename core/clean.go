@@ -33,7 +33,7 @@ func Clean(ctx context.Context, env *Env, in CleanIn) (CleanOut, error) {
 	}
 	l, err := env.Leftovers(ctx, r)
 	if err != nil {
-		return CleanOut{}, subjectOf(in.Ref, err)
+		return CleanOut{}, errs.Wrap(in.Ref, err)
 	}
 	defer l.Close()
 	do := l.Remove
@@ -42,7 +42,7 @@ func Clean(ctx context.Context, env *Env, in CleanIn) (CleanOut, error) {
 	}
 	found, err := do(ctx)
 	if err != nil {
-		return CleanOut{}, subjectOf(in.Ref, err)
+		return CleanOut{}, errs.Wrap(in.Ref, err)
 	}
 	out := CleanOut{Leftovers: append([]content.Leftover{}, found...), DryRun: in.DryRun}
 	for _, f := range found {

@@ -44,7 +44,7 @@ func Delete(ctx context.Context, env *Env, in DeleteIn) (DeleteOut, error) {
 	}
 	doc, err := src.Manifest(ctx, r.Ident())
 	if err != nil {
-		return DeleteOut{}, subject(in.Ref, err)
+		return DeleteOut{}, errs.Wrap(in.Ref, err)
 	}
 	out := DeleteOut{Tag: r.Tag, Digest: digestOf(doc, r.Ident()), Referrers: []digest.Digest{}, DryRun: in.DryRun}
 	out.Manifest = r.Digest != "" || in.Manifest
@@ -54,13 +54,13 @@ func Delete(ctx context.Context, env *Env, in DeleteIn) (DeleteOut, error) {
 				Hinted("--manifest deletes the manifest as well")
 		}
 		if out.Referrers, err = referrersBelow(ctx, src, out.Digest); err != nil {
-			return DeleteOut{}, subject(in.Ref, err)
+			return DeleteOut{}, errs.Wrap(in.Ref, err)
 		}
 	}
 	if in.DryRun {
 		return out, nil
 	}
-	return out, subjectOf(in.Ref, remove(ctx, del, r, out))
+	return out, errs.Wrap(in.Ref, remove(ctx, del, r, out))
 }
 
 func remove(ctx context.Context, del content.Deleter, r ref.Reference, out DeleteOut) error {

@@ -50,7 +50,7 @@ func Digest(ctx context.Context, env *Env, in DigestIn) (DigestOut, error) {
 	if in.Platform == "" && in.Algorithm == "" {
 		d, err := resolve(ctx, src, r.Ident())
 		if errs.Of(err) != errs.Unsupported {
-			return DigestOut{d.Digest, d.Size, d.MediaType}, subjectOf(in.Ref, err)
+			return DigestOut{d.Digest, d.Size, d.MediaType}, errs.Wrap(in.Ref, err)
 		}
 	}
 	return digestManifest(ctx, env, src, r.Ident(), in, algorithm)
@@ -67,7 +67,7 @@ func resolve(ctx context.Context, src content.Source, ident string) (v1.Descript
 func digestManifest(ctx context.Context, env *Env, src content.Source, ident string, in DigestIn, algorithm digest.Algorithm) (DigestOut, error) {
 	doc, err := src.Manifest(ctx, ident)
 	if err != nil {
-		return DigestOut{}, subject(in.Ref, err)
+		return DigestOut{}, errs.Wrap(in.Ref, err)
 	}
 	d := digestOf(doc, ident)
 	if in.Platform != "" {
@@ -96,13 +96,13 @@ func digestFile(ctx context.Context, env *Env, name string, algorithm digest.Alg
 	}
 	f, err := env.File(ctx, name)
 	if err != nil {
-		return DigestOut{}, subject(name, err)
+		return DigestOut{}, errs.Wrap(name, err)
 	}
 	defer f.Close()
 	h := algorithm.Hash()
 	n, err := io.CopyBuffer(struct{ io.Writer }{h}, paced{ctx, env, f}, make([]byte, 64<<10))
 	if err != nil {
-		return DigestOut{}, subject(name, err)
+		return DigestOut{}, errs.Wrap(name, err)
 	}
 	return DigestOut{Digest: digest.NewDigest(algorithm, h), Size: n}, nil
 }

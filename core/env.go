@@ -57,7 +57,7 @@ func (e *Env) open(ctx context.Context, typed string) (content.Source, ref.Refer
 	}
 	src, err := e.Source(ctx, r)
 	if err != nil {
-		return nil, r, subject(typed, err)
+		return nil, r, errs.Wrap(typed, err)
 	}
 	return src, r, nil
 }
@@ -88,7 +88,7 @@ func (e *Env) sink(ctx context.Context, r ref.Reference) (content.Sink, error) {
 		return nil, errs.New(errs.Unsupported, r.Typed, "this host writes no images")
 	}
 	s, err := e.Sink(ctx, r)
-	return s, subjectOf(r.Typed, err)
+	return s, errs.Wrap(r.Typed, err)
 }
 
 func (e *Env) emit(ev event.Event) {
@@ -96,6 +96,3 @@ func (e *Env) emit(ev event.Event) {
 		e.Event(ev)
 	}
 }
-
-// subject puts the reference before an error.
-func subject(typed string, err error) error { return errs.Wrap(typed, err) }

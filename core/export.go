@@ -48,23 +48,23 @@ func Export(ctx context.Context, env *Env, in ExportIn) (ExportOut, error) {
 	}
 	_, at, err := view.Lookup(in.Path)
 	if err != nil {
-		return ExportOut{}, subject(in.Ref, err)
+		return ExportOut{}, errs.Wrap(in.Ref, err)
 	}
 	if env.Output == nil {
 		return ExportOut{}, errs.New(errs.Unsupported, in.Ref, "this host takes no output")
 	}
 	w, err := env.Output(ctx, in.Output)
 	if err != nil {
-		return ExportOut{}, subject(in.Output, err)
+		return ExportOut{}, errs.Wrap(in.Output, err)
 	}
 	x := newExport(fsys, w, first)
 	if err := x.write(ctx, view, at); err != nil {
-		err = subject(in.Ref, err)
+		err = errs.Wrap(in.Ref, err)
 		abort(w, err)
 		return ExportOut{}, err
 	}
 	x.out.Digest = digest.NewDigest(digest.SHA256, x.hash)
-	return x.out, subjectOf(in.Ref, w.Close())
+	return x.out, errs.Wrap(in.Ref, w.Close())
 }
 
 // viewOf merges all layers, or takes one alone; first is the layer that the view counts as 0.

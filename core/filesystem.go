@@ -47,7 +47,7 @@ func (e *Env) filesystem(ctx context.Context, typed, platform string) (*filesyst
 func (e *Env) layered(ctx context.Context, src content.Source, ident, typed string, c choice) (image, error) {
 	doc, err := src.Manifest(ctx, ident)
 	if err != nil {
-		return image{}, subject(typed, err)
+		return image{}, errs.Wrap(typed, err)
 	}
 	img, err := e.pick(ctx, src, doc, ident, typed, c)
 	if err != nil {
@@ -84,7 +84,7 @@ func (f *filesystem) pace(ctx context.Context) error {
 	if f.env.Yield != nil {
 		f.env.Yield()
 	}
-	return subjectOf(f.typed, ctx.Err())
+	return errs.Wrap(f.typed, ctx.Err())
 }
 
 // open starts reading layer i, with progress events.
@@ -177,7 +177,7 @@ func (f *filesystem) fail(i int, err error) error {
 		return errs.New(errs.NotFound, f.typed, "layer %d is not distributed with the image (%s)", i, d.MediaType).
 			Hinted("its manifest says it is at %v", d.URLs)
 	}
-	return subject(f.typed, err)
+	return errs.Wrap(f.typed, err)
 }
 
 func (f *filesystem) Close() error { return f.src.Close() }

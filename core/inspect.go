@@ -109,7 +109,7 @@ func Inspect(ctx context.Context, env *Env, in InspectIn) (InspectOut, error) {
 	defer src.Close()
 	doc, err := src.Manifest(ctx, r.Ident())
 	if err != nil {
-		return InspectOut{}, subject(in.Ref, err)
+		return InspectOut{}, errs.Wrap(in.Ref, err)
 	}
 	top := digestOf(doc, r.Ident())
 	switch {
@@ -145,7 +145,7 @@ func digestOf(doc oci.Document, ident string) digest.Digest {
 func (e *Env) inspectIndex(ctx context.Context, src content.Source, doc oci.Document, ident, typed string, c choice, out *InspectOut) error {
 	x, err := doc.Index()
 	if err != nil {
-		return subject(typed, err)
+		return errs.Wrap(typed, err)
 	}
 	out.Kind, out.ArtifactType, out.Subject, out.Annotations = "index", x.ArtifactType, x.Subject, x.Annotations
 	out.Manifests = make([]ChildManifest, 0, len(x.Manifests))
@@ -222,7 +222,7 @@ func isAttestation(m v1.Manifest) bool {
 func (e *Env) imageInfo(ctx context.Context, src content.Source, img image, typed string) (*ImageInfo, error) {
 	raw, err := e.config(ctx, src, img)
 	if err != nil {
-		return nil, subject(typed, err)
+		return nil, errs.Wrap(typed, err)
 	}
 	var cfg v1.Image
 	if err := oci.Unmarshal(raw, &cfg); err != nil {

@@ -20,7 +20,7 @@ func (e *Env) writeRaw(ctx context.Context, in InspectIn, doc oci.Document, d di
 	} else if m, err := doc.Manifest(); err == nil && !oci.IsImageConfig(m.Config.MediaType) {
 		out.Kind = "artifact"
 	}
-	return out, e.writeBytes(ctx, in, doc.Raw)
+	return out, e.write(ctx, in.Ref, in.Output, doc.Raw)
 }
 
 // writeConfig writes a config blob as it was received.
@@ -31,25 +31,10 @@ func (e *Env) writeConfig(ctx context.Context, src content.Source, in InspectIn,
 	}
 	raw, err := e.config(ctx, src, img)
 	if err != nil {
-		return InspectOut{}, subject(in.Ref, err)
+		return InspectOut{}, errs.Wrap(in.Ref, err)
 	}
 	out := InspectOut{Reference: in.Ref, MediaType: d.MediaType, Digest: d.Digest, Size: d.Size, Kind: "config"}
-	return out, e.writeBytes(ctx, in, raw)
-}
-
-func (e *Env) writeBytes(ctx context.Context, in InspectIn, raw []byte) error {
-	if e.Output == nil {
-		return errs.New(errs.Unsupported, in.Ref, "this host takes no output")
-	}
-	w, err := e.Output(ctx, in.Output)
-	if err != nil {
-		return subject(in.Output, err)
-	}
-	if _, err := w.Write(raw); err != nil {
-		abort(w, err)
-		return errs.Wrap(in.Ref, err)
-	}
-	return errs.Wrap(in.Ref, w.Close())
+	return out, e.write(ctx, in.Ref, in.Output, raw)
 }
 
 // list is never null in JSON.

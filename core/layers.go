@@ -114,7 +114,7 @@ func (f *filesystem) infos(ctx context.Context) ([]LayerInfo, error) {
 	if oci.IsImageConfig(f.img.manifest.Config.MediaType) {
 		raw, err := f.env.config(ctx, f.src, f.img)
 		if err != nil {
-			return nil, subject(f.typed, err)
+			return nil, errs.Wrap(f.typed, err)
 		}
 		if err := oci.Unmarshal(raw, &cfg); err != nil {
 			return nil, errs.New(errs.Input, f.typed, "config %s: %v", f.img.manifest.Config.Digest, err)

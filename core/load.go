@@ -73,7 +73,7 @@ func (l *loader) open(ctx context.Context) error {
 	if err != nil {
 		_ = src.Close()
 	}
-	return subjectOf(r.Typed, err)
+	return errs.Wrap(r.Typed, err)
 }
 
 func (l *loader) list(ctx context.Context, lister content.TagLister, match func(string) bool) error {

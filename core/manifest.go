@@ -31,7 +31,7 @@ func ManifestGet(ctx context.Context, env *Env, in ManifestGetIn) (ManifestOut, 
 	defer src.Close()
 	doc, err := src.Manifest(ctx, r.Ident())
 	if err != nil {
-		return ManifestOut{}, subject(in.Ref, err)
+		return ManifestOut{}, errs.Wrap(in.Ref, err)
 	}
 	out := ManifestOut{digestOf(doc, r.Ident()), int64(len(doc.Raw)), doc.MediaType}
 	return out, env.write(ctx, in.Ref, in.Output, doc.Raw)
@@ -83,9 +83,9 @@ func ManifestPut(ctx context.Context, env *Env, in ManifestPutIn) (ManifestOut, 
 		name = out.Digest.String()
 	}
 	if err := sink.PutManifest(ctx, name, doc); err != nil {
-		return ManifestOut{}, subject(in.Ref, err)
+		return ManifestOut{}, errs.Wrap(in.Ref, err)
 	}
-	return out, subjectOf(in.Ref, sink.Commit(ctx))
+	return out, errs.Wrap(in.Ref, sink.Commit(ctx))
 }
 
 func (e *Env) readFile(ctx context.Context, name string, limit int64) ([]byte, error) {
@@ -94,7 +94,7 @@ func (e *Env) readFile(ctx context.Context, name string, limit int64) ([]byte, e
 	}
 	f, err := e.File(ctx, name)
 	if err != nil {
-		return nil, subject(name, err)
+		return nil, errs.Wrap(name, err)
 	}
 	defer f.Close()
 	return oci.ReadLimited(f, limit, name)
@@ -107,11 +107,11 @@ func (e *Env) write(ctx context.Context, typed, name string, b []byte) error {
 	}
 	w, err := e.Output(ctx, name)
 	if err != nil {
-		return subject(typed, err)
+		return errs.Wrap(typed, err)
 	}
 	if _, err := w.Write(b); err != nil {
 		abort(w, err)
-		return subject(typed, err)
+		return errs.Wrap(typed, err)
 	}
-	return subjectOf(typed, w.Close())
+	return errs.Wrap(typed, w.Close())
 }

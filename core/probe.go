@@ -26,5 +26,5 @@ func Probe(ctx context.Context, env *Env, in ProbeIn) (content.Abilities, error)
 		return content.Abilities{}, errs.New(errs.Unsupported, in.Ref, "is in no registry")
 	}
 	a, err := p.Probe(ctx, in.Push)
-	return a, subjectOf(in.Ref, err)
+	return a, errs.Wrap(in.Ref, err)
 }

@@ -60,7 +60,7 @@ func (e *Env) pickChild(ctx context.Context, src content.Source, doc oci.Documen
 	}
 	x, err := doc.Index()
 	if err != nil {
-		return image{}, subject(typed, err)
+		return image{}, errs.Wrap(typed, err)
 	}
 	d, missing := oci.Select(x, c.platform, typed)
 	if missing == nil {
@@ -94,7 +94,7 @@ func (e *Env) follow(ctx context.Context, src content.Source, d v1.Descriptor, t
 	doc, err := e.document(ctx, src, d)
 	switch {
 	case err != nil:
-		return image{}, subject(typed, err)
+		return image{}, errs.Wrap(typed, err)
 	case doc.IsIndex():
 		return e.pickChild(ctx, src, doc, typed, c, depth+1)
 	}
@@ -106,7 +106,7 @@ func (e *Env) follow(ctx context.Context, src content.Source, d v1.Descriptor, t
 func (e *Env) single(ctx context.Context, src content.Source, doc oci.Document, dgst digest.Digest, typed string, c choice) (image, error) {
 	m, err := doc.Manifest()
 	if err != nil {
-		return image{}, subject(typed, err)
+		return image{}, errs.Wrap(typed, err)
 	}
 	img := image{doc, m, dgst}
 	if c.asked && oci.IsImageConfig(m.Config.MediaType) {
@@ -131,7 +131,7 @@ func (e *Env) document(ctx context.Context, src content.Source, d v1.Descriptor)
 func (e *Env) checkPlatform(ctx context.Context, src content.Source, img image, typed string, c choice) error {
 	cfg, err := e.config(ctx, src, img)
 	if err != nil {
-		return subject(typed, err)
+		return errs.Wrap(typed, err)
 	}
 	var have v1.Platform
 	if err := oci.Unmarshal(cfg, &have); err != nil {
@@ -158,11 +158,4 @@ func (e *Env) config(ctx context.Context, src content.Source, img image) ([]byte
 	raw, err := oci.ReadLimited(r, oci.MaxConfig, what)
 	_ = r.Close()
 	return raw, err
-}
-
-func subjectOf(typed string, err error) error {
-	if err == nil {
-		return nil
-	}
-	return subject(typed, err)
 }

@@ -196,5 +196,5 @@ func (e *Env) deleteTag(ctx context.Context, typed string) error {
 	if !ok {
 		return errs.New(errs.Unsupported, typed, "nothing is deleted from %s", fmt.Sprint(r.Scheme, ":"))
 	}
-	return subjectOf(typed, d.DeleteTag(ctx, r.Tag))
+	return errs.Wrap(typed, d.DeleteTag(ctx, r.Tag))
 }

@@ -38,7 +38,7 @@ func Tag(ctx context.Context, env *Env, in TagIn) (TagOut, error) {
 	defer src.Close()
 	doc, err := src.Manifest(ctx, r.Ident())
 	if err != nil {
-		return TagOut{}, subject(in.Ref, err)
+		return TagOut{}, errs.Wrap(in.Ref, err)
 	}
 	sink, err := env.sink(ctx, r)
 	if err != nil {
@@ -47,8 +47,8 @@ func Tag(ctx context.Context, env *Env, in TagIn) (TagOut, error) {
 	defer sink.Close()
 	for _, t := range in.Tags {
 		if err := sink.PutManifest(ctx, t, doc); err != nil {
-			return TagOut{}, subject(in.Ref, err)
+			return TagOut{}, errs.Wrap(in.Ref, err)
 		}
 	}
-	return TagOut{digestOf(doc, r.Ident()), in.Tags}, subjectOf(in.Ref, sink.Commit(ctx))
+	return TagOut{digestOf(doc, r.Ident()), in.Tags}, errs.Wrap(in.Ref, sink.Commit(ctx))
 }

@@ -44,7 +44,7 @@ func tags(ctx context.Context, env *Env, in TagsIn, yield func(string) bool) err
 	n := 0
 	for tag, err := range lister.Tags(ctx, in.After) {
 		if err != nil {
-			return subject(in.Ref, err)
+			return errs.Wrap(in.Ref, err)
 		}
 		if !yield(tag) {
 			return nil

@@ -45,16 +45,16 @@ func Validate(ctx context.Context, env *Env, in ValidateIn) iter.Seq2[ValidateIt
 		v := &validator{env: env, src: src, yield: yield, seen: map[digest.Digest]bool{}, diffs: map[digest.Digest]digest.Digest{}}
 		doc, err := src.Manifest(ctx, r.Ident())
 		if err != nil {
-			yield(ValidateItem{}, subject(in.Ref, err))
+			yield(ValidateItem{}, errs.Wrap(in.Ref, err))
 			return
 		}
 		v.document(ctx, digestOf(doc, r.Ident()), doc, 0)
 		switch {
 		case v.stopped && v.failed == nil:
 		case ctx.Err() != nil:
-			yield(ValidateItem{}, subject(in.Ref, ctx.Err()))
+			yield(ValidateItem{}, errs.Wrap(in.Ref, ctx.Err()))
 		case v.failed != nil:
-			yield(ValidateItem{}, subject(in.Ref, v.failed))
+			yield(ValidateItem{}, errs.Wrap(in.Ref, v.failed))
 		case v.bad > 0:
 			yield(ValidateItem{}, errs.New(errs.Verification, in.Ref, "%d of %d manifests and blobs are wrong", v.bad, len(v.seen)))
 		}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"hash"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/opencontainers/go-digest"
@@ -138,14 +139,7 @@ func (h head) given(name string) bool {
 	return ok && string(value) != "null"
 }
 
-func known(mt string) bool {
-	for _, k := range ManifestTypes {
-		if k == mt {
-			return true
-		}
-	}
-	return false
-}
+func known(mt string) bool { return slices.Contains(ManifestTypes, mt) }
 
 // jsonCause says something better than a decoder's complaint about the first byte when the content is not JSON at all.
 func jsonCause(raw []byte, err error) string {

@@ -79,15 +79,7 @@ func (s *Source) Manifest(ctx context.Context, ref string) (oci.Document, error)
 
 // Resolve returns the descriptor of what ref names.
 func (s *Source) Resolve(ctx context.Context, ref string) (v1.Descriptor, error) {
-	doc, err := s.Manifest(ctx, ref)
-	if err != nil {
-		return v1.Descriptor{}, err
-	}
-	d := doc.Descriptor()
-	if ref != "" {
-		d.Digest = digest.Digest(ref) // in the algorithm that was asked for
-	}
-	return d, nil
+	return content.Describe(ctx, s, ref)
 }
 
 // StatBlob implements [content.BlobStatter].

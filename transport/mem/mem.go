@@ -85,15 +85,7 @@ func (r *Repository) tagged(name string) (oci.Document, bool) {
 
 // Resolve returns the descriptor of what name names.
 func (r *Repository) Resolve(ctx context.Context, name string) (v1.Descriptor, error) {
-	doc, err := r.Manifest(ctx, name)
-	if err != nil {
-		return v1.Descriptor{}, err
-	}
-	d := doc.Descriptor()
-	if oci.CheckDigest(name) == nil {
-		d.Digest = digest.Digest(name) // in the algorithm that was asked for
-	}
-	return d, nil
+	return content.Describe(ctx, r, name)
 }
 
 // Tags lists the tags in the order they were first given.

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -129,7 +130,7 @@ func (r *repository) Resolve(ctx context.Context, reference string) (v1.Descript
 		return v1.Descriptor{}, r.failed(resp, subject, "manifest")
 	}
 	d := v1.Descriptor{MediaType: mediaType(resp), Digest: digest.Digest(resp.Header.Get("Docker-Content-Digest")), Size: length(resp)}
-	if d.Digest.Validate() != nil || d.Size < 0 || !knownType(d.MediaType) {
+	if d.Digest.Validate() != nil || d.Size < 0 || !slices.Contains(oci.ManifestTypes, d.MediaType) {
 		return v1.Descriptor{}, errs.New(errs.Unsupported, subject, "the registry does not say digest, size and type of a manifest")
 	}
 	if strings.Contains(ident, ":") && d.Digest.String() != ident {
@@ -171,15 +172,6 @@ func (r *repository) Close() error { return nil }
 func mediaType(resp *fetchshim.Response) string {
 	t, _, _ := strings.Cut(resp.Header.Get("Content-Type"), ";")
 	return strings.ToLower(strings.TrimSpace(t))
-}
-
-func knownType(t string) bool {
-	for _, k := range oci.ManifestTypes {
-		if t == k {
-			return true
-		}
-	}
-	return false
 }
 
 // length is the size of the content in bytes as the response announces it, or -1. A coded body has another length than

@@ -224,15 +224,7 @@ func listTags(ctx context.Context, dir fsys.Dir, name string) ([]string, error) 
 
 // Resolve returns the descriptor of what name names.
 func (s *Source) Resolve(ctx context.Context, name string) (v1.Descriptor, error) {
-	doc, err := s.Manifest(ctx, name)
-	if err != nil {
-		return v1.Descriptor{}, err
-	}
-	d := doc.Descriptor()
-	if oci.CheckDigest(name) == nil {
-		d.Digest = digest.Digest(name) // in the algorithm that was asked for
-	}
-	return d, nil
+	return content.Describe(ctx, s, name)
 }
 
 // Tags lists the tags in the order of their names.
