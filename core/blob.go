@@ -99,7 +99,7 @@ func BlobPut(ctx context.Context, env *Env, in BlobPutIn) (BlobOut, error) {
 		return BlobOut{}, errs.New(errs.Input, in.File, "the digest has to be known before the bytes are sent, and standard input is read once").
 			Hinted("write it to a file first")
 	}
-	r, sink, err := env.create(ctx, in.Ref)
+	r, sink, err := env.adds(ctx, in.Ref)
 	if err != nil {
 		return BlobOut{}, err
 	}

@@ -83,6 +83,24 @@ func (e *Env) create(ctx context.Context, typed string) (ref.Reference, content.
 	return r, s, err
 }
 
+// adds is create for a verb that adds to what is there.
+func (e *Env) adds(ctx context.Context, typed string) (ref.Reference, content.Sink, error) {
+	if err := addable(typed); err != nil {
+		return ref.Reference{}, nil, err
+	}
+	return e.create(ctx, typed)
+}
+
+// addable refuses archives: one is written anew as a whole, and all else in it would be gone. Kind unsupported.
+func addable(typed string) error {
+	r, err := ref.Parse(typed)
+	if err == nil && (r.Scheme == ref.OCIArchive || r.Scheme == ref.DockerArchive) {
+		err = errs.New(errs.Unsupported, typed, "an archive is only written as a whole, and nothing is added to one that is there").
+			Hinted("copy it to a folder (oci:), add to that, and copy it back")
+	}
+	return err
+}
+
 func (e *Env) sink(ctx context.Context, r ref.Reference) (content.Sink, error) {
 	if e.Sink == nil {
 		return nil, errs.New(errs.Unsupported, r.Typed, "this host writes no images")

@@ -66,7 +66,7 @@ func ManifestPut(ctx context.Context, env *Env, in ManifestPutIn) (ManifestOut, 
 	if err != nil {
 		return ManifestOut{}, err
 	}
-	r, sink, err := env.create(ctx, in.Ref)
+	r, sink, err := env.adds(ctx, in.Ref)
 	if err != nil {
 		return ManifestOut{}, err
 	}

@@ -22,14 +22,17 @@ type TagOut struct {
 	Tags   []string      `json:"tags"`
 }
 
-// Tag gives a manifest more names where it is. Nothing but the manifest is read or written. Kinds: input, not_found, and those
-// of the endpoint.
+// Tag gives a manifest more names where it is. Nothing but the manifest is read or written. Kinds: input, not_found,
+// unsupported (an archive), and those of the endpoint.
 func Tag(ctx context.Context, env *Env, in TagIn) (TagOut, error) {
 	if len(in.Tags) == 0 {
 		return TagOut{}, errs.New(errs.Input, in.Ref, "names no tag to give").Hinted("for example stevedore tag registry.example/app:1.2 1 latest")
 	}
 	if i := slices.IndexFunc(in.Tags, func(t string) bool { return !ref.ValidTag(t) }); i >= 0 {
 		return TagOut{}, errs.New(errs.Input, in.Tags[i], "is not a tag")
+	}
+	if err := addable(in.Ref); err != nil {
+		return TagOut{}, err
 	}
 	src, r, err := env.written().open(ctx, in.Ref)
 	if err != nil {

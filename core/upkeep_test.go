@@ -1,6 +1,7 @@
 package core_test
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"os"
@@ -132,6 +133,41 @@ func TestValidateDiffID(t *testing.T) {
 	require.Equal(t, errs.Verification, errs.Of(err))
 	require.Equal(t, 2, ok)
 	require.Equal(t, 2, bad, "one diff ID differs, one is missing")
+}
+
+// TestNothingIsAddedToAnArchive: it would be written anew, with nothing but that in it.
+func TestNothingIsAddedToAnArchive(t *testing.T) {
+	mux := transport.New(transport.Options{Files: osfs.Host{}, Writable: osfs.Host{}})
+	env := &core.Env{Source: mux.Open, Sink: mux.Create, File: mux.OpenFile}
+	dir := t.TempDir()
+	manifest := filepath.Join(dir, "m.json")
+	require.NoError(t, os.WriteFile(manifest, contenttest.NewImage().Root.Raw, 0o600))
+	for scheme, tag := range map[string]string{"oci-archive": "v1", "docker-archive": "app:v1"} {
+		typed := scheme + ":" + filepath.Join(dir, scheme+".tar") + ":" + tag
+		_, err := core.Copy(t.Context(), env, core.CopyIn{Source: "oci:../testdata/harbor:amd64", Destinations: []string{typed}})
+		require.NoError(t, err)
+		before, err := os.ReadFile(filepath.Join(dir, scheme+".tar"))
+		require.NoError(t, err)
+		for name, add := range map[string]func() error{
+			"tag": func() error {
+				_, err := core.Tag(t.Context(), env, core.TagIn{Ref: typed, Tags: []string{"v2"}})
+				return err
+			},
+			"manifest-put": func() error {
+				_, err := core.ManifestPut(t.Context(), env, core.ManifestPutIn{Ref: typed, File: manifest})
+				return err
+			},
+			"blob-put": func() error {
+				_, err := core.BlobPut(t.Context(), env, core.BlobPutIn{Ref: typed, File: manifest})
+				return err
+			},
+		} {
+			require.Equal(t, errs.Unsupported, errs.Of(add()), "%s %s", name, scheme)
+			after, err := os.ReadFile(filepath.Join(dir, scheme+".tar"))
+			require.NoError(t, err)
+			require.True(t, bytes.Equal(before, after), "%s %s", name, scheme)
+		}
+	}
 }
 
 func TestManifestAndBlob(t *testing.T) {
