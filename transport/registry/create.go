@@ -15,8 +15,20 @@ type creations struct {
 }
 
 type creation struct {
-	once sync.Once
+	mu   sync.Mutex
+	done bool
 	err  error
+}
+
+// once makes the repository the first time, and gives what came of it after that. An attempt that its context ended says nothing.
+func (c *creation) once(ctx context.Context, create func() error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.done {
+		c.err = create()
+		c.done = ctx.Err() == nil
+	}
+	return c.err
 }
 
 func (c *creations) of(name string) *creation {
@@ -40,10 +52,9 @@ func (r *repository) creating(ctx context.Context, send func() (*fetchshim.Respo
 	if err == nil {
 		_ = resp.Body.Close()
 	}
-	made := r.c.made.of(r.name)
-	made.once.Do(func() { made.err = r.c.o.Create(ctx, r.target.Registry, r.ref.Repository) })
-	if made.err != nil {
-		return nil, errs.Wrap(r.name, made.err)
+	made := r.c.made.of(r.name).once(ctx, func() error { return r.c.o.Create(ctx, r.target.Registry, r.ref.Repository) })
+	if made != nil {
+		return nil, errs.Wrap(r.name, made)
 	}
 	return send()
 }

@@ -305,9 +305,26 @@ func TestCreate(t *testing.T) {
 	wg.Wait()
 	require.EqualValues(t, 1, made.Load())
 
+	// Who gives up while it is made leaves it to the next one.
+	there.Store(false)
+	ctx, stop := context.WithCancel(t.Context())
+	r = newRig(t, "r.example/a/b", f, func(o *registry.Options) {
+		o.Create = func(c context.Context, registry, repository string) error {
+			stop()
+			if err := c.Err(); err != nil {
+				return err
+			}
+			return create(c, registry, repository)
+		}
+	})
+	_, err := r.sink.PutBlob(ctx, letter.Blob())
+	requireKind(t, errs.Cancelled, err)
+	_, err = r.sink.PutBlob(t.Context(), letter.Blob())
+	require.NoError(t, err)
+
 	there.Store(false)
 	r = newRig(t, "r.example/a/b", f, nil)
-	_, err := r.sink.PutBlob(t.Context(), letter.Blob())
+	_, err = r.sink.PutBlob(t.Context(), letter.Blob())
 	requireKind(t, errs.NotFound, err, "NAME_UNKNOWN")
 	r = newRig(t, "r.example/a/b", f, func(o *registry.Options) {
 		o.Create = func(context.Context, string, string) error { return errs.New(errs.Denied, "", "you may not") }
