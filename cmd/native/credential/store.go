@@ -137,7 +137,11 @@ func fileError(name string, err error) error {
 	return errs.New(errs.Input, name, "credential file: %w", err)
 }
 
+// replace follows a link, so that the file is replaced and not the link: people keep such files elsewhere and link to them.
 func replace(name string, raw []byte) error {
+	if real, err := filepath.EvalSymlinks(name); err == nil {
+		name = real
+	}
 	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
 		return err
 	}

@@ -79,3 +79,23 @@ func TestStoreInHelper(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, string(calls), "store\nerase\n")
 }
+
+// TestStoreBehindALink leaves the link where it is.
+func TestStoreBehindALink(t *testing.T) {
+	dir := t.TempDir()
+	real, link := filepath.Join(dir, "real.json"), filepath.Join(dir, "config.json")
+	require.NoError(t, os.WriteFile(real, []byte(`{"detachKeys":"x"}`), 0o600))
+	if err := os.Symlink(real, link); err != nil {
+		t.Logf("this system makes no links: %v", err)
+		return
+	}
+	_, err := credential.Store{File: link}.Set(t.Context(), "r.example", "me", "pw")
+	require.NoError(t, err)
+	about, err := os.Lstat(link)
+	require.NoError(t, err)
+	require.NotZero(t, about.Mode()&os.ModeSymlink, "it is a link still")
+	raw, err := os.ReadFile(real)
+	require.NoError(t, err)
+	require.Contains(t, string(raw), "r.example")
+	require.Contains(t, string(raw), "detachKeys")
+}
