@@ -96,4 +96,9 @@ func TestDryRunSaysWhatIsDone(t *testing.T) {
 	require.NoError(t, err)
 	dry.DryRun = false
 	require.Equal(t, done, dry)
+
+	both, err := core.Copy(t.Context(), env, core.CopyIn{Source: in.Source, Destinations: append(in.Destinations, "oci:"+t.TempDir()+":all")})
+	require.NoError(t, err)
+	require.Equal(t, done.Digest, both.Destinations[0].Digest, "one image of the index")
+	require.Equal(t, both.SourceDigest, both.Destinations[1].Digest, "all of it")
 }

@@ -35,7 +35,7 @@ type CopyIn struct {
 type CopyOut struct {
 	Source       string        `json:"source" help:"as it was asked for"`
 	SourceDigest digest.Digest `json:"sourceDigest"`
-	Digest       digest.Digest `json:"digest" help:"of what was written; other than the source's where the copy had to change it"`
+	Digest       digest.Digest `json:"digest" help:"of what was written, to the last destination; other than the source's where the copy had to change it"`
 	MediaType    string        `json:"mediaType"`
 	Size         int64         `json:"size" help:"bytes of the manifest or index"`
 	Destinations []Copied      `json:"destinations"`
@@ -45,13 +45,14 @@ type CopyOut struct {
 
 // Copied is what one endpoint got.
 type Copied struct {
-	References []string   `json:"references"`
-	Manifests  int        `json:"manifests"`
-	Stored     xfer.Count `json:"stored" help:"read and written"`
-	Existed    xfer.Count `json:"existed" help:"there already"`
-	Mounted    xfer.Count `json:"mounted" help:"taken over inside the registry"`
-	Repaired   int        `json:"repaired,omitempty" help:"blobs that were there and corrupted"`
-	Retries    int64      `json:"retries,omitempty" help:"requests that were sent again, to either end, after a failure that passed"`
+	References []string      `json:"references"`
+	Digest     digest.Digest `json:"digest" help:"of what these name now: another one than elsewhere where the endpoint holds no index"`
+	Manifests  int           `json:"manifests"`
+	Stored     xfer.Count    `json:"stored" help:"read and written"`
+	Existed    xfer.Count    `json:"existed" help:"there already"`
+	Mounted    xfer.Count    `json:"mounted" help:"taken over inside the registry"`
+	Repaired   int           `json:"repaired,omitempty" help:"blobs that were there and corrupted"`
+	Retries    int64         `json:"retries,omitempty" help:"requests that were sent again, to either end, after a failure that passed"`
 }
 
 // Copy copies what a reference names, and all that belongs to it, to one or more destinations, byte for byte unless the request
@@ -180,6 +181,7 @@ func (c copier) copy(ctx context.Context, e endpoint, out *CopyOut) (Copied, err
 	if err != nil {
 		return done, err
 	}
+	done.Digest = report.Root.Digest
 	out.SourceDigest, out.Digest, out.MediaType, out.Size = plan.Source(), report.Root.Digest, report.Root.MediaType, report.Root.Size
 	for _, l := range plan.Left() {
 		if !slices.Contains(out.Left, l) {

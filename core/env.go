@@ -41,7 +41,7 @@ type Env struct {
 	Yield func()
 	// Gunzip undoes gzip by means of the host; see [layer.Options]. Nil where the host has none that are faster than ours.
 	Gunzip func(ctx context.Context, r io.Reader) (io.ReadCloser, error)
-	// Jobs is how many blobs are read at once; 0 means 4.
+	// Jobs is how many blobs of an image are read at once, and how many images sync works on; 0 means 4.
 	Jobs int
 	// Platform is chosen from an index when the request names none; the zero value means linux/amd64.
 	Platform v1.Platform

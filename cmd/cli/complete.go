@@ -10,7 +10,7 @@ import (
 // transports are what a reference may begin with.
 var transports = []string{
 	"docker://\ta registry, as a bare name is", "oci:\ta layout in a folder", "oci-archive:\ta layout in a tar file",
-	"docker-archive:\twhat docker save writes", "dir:\ta folder of blobs",
+	"docker-archive:\twhat docker save writes", "dir:\ta folder of blobs", "static:\ta folder that a web server shows as a registry",
 }
 
 // references completes arguments that are references: how one begins. What comes after that is a path or a name, which the

@@ -377,7 +377,7 @@ export interface CopyOut {
   /** as it was asked for */
   source: string;
   sourceDigest: string;
-  /** of what was written; other than the source's where the copy had to change it */
+  /** of what was written, to the last destination; other than the source's where the copy had to change it */
   digest: string;
   mediaType: string;
   /** bytes of the manifest or index */
@@ -391,6 +391,8 @@ export interface CopyOut {
 
 export interface Copied {
   references: string[];
+  /** of what these name now: another one than elsewhere where the endpoint holds no index */
+  digest: string;
   manifests: number;
   /** read and written */
   stored: Count;
