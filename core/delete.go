@@ -12,9 +12,9 @@ import (
 
 // DeleteIn is the request of delete.
 type DeleteIn struct {
-	Ref       string `json:"ref" arg:"REF" help:"a tag, which is taken away from its manifest, or a digest, which is deleted with all its tags"`
+	Ref       string `json:"ref" arg:"REF" help:"a tag, which is taken away from its manifest, or a digest, which is deleted with all its tags; in a layout the last tag takes its manifest and blobs along"`
 	Manifest  bool   `json:"manifest,omitempty" help:"delete the manifest that the tag names, and so every other tag of it"`
-	Referrers bool   `json:"referrers,omitempty" help:"delete what refers to the manifest first: signatures, attestations, SBOMs"`
+	Referrers bool   `json:"referrers,omitempty" help:"delete what refers to the manifest first, where that is deleted: signatures, attestations, SBOMs"`
 	DryRun    bool   `json:"dryRun,omitempty" help:"say what would be deleted and delete nothing"`
 }
 
@@ -27,8 +27,9 @@ type DeleteOut struct {
 	DryRun    bool            `json:"dryRun,omitempty" help:"nothing was deleted"`
 }
 
-// Delete takes a tag away, or deletes a manifest. Blobs are the registry's to collect. Kinds: not_found, unsupported (an
-// endpoint that deletes nothing), denied, input (a reference without tag and digest).
+// Delete takes a tag away, or deletes a manifest. Blobs are the registry's to collect; in a layout a manifest goes with its last
+// tag, and the blobs that only it had go with it. Kinds: not_found, unsupported (an endpoint that deletes nothing), denied, input (a
+// reference without tag and digest).
 func Delete(ctx context.Context, env *Env, in DeleteIn) (DeleteOut, error) {
 	src, r, err := env.written().open(ctx, in.Ref)
 	if err != nil {
@@ -40,14 +41,20 @@ func Delete(ctx context.Context, env *Env, in DeleteIn) (DeleteOut, error) {
 	}
 	del, ok := content.As[content.Deleter](src)
 	if !ok {
-		return DeleteOut{}, errs.New(errs.Unsupported, in.Ref, "nothing is deleted from a %s endpoint", r.Scheme)
+		return DeleteOut{}, undeletable(r)
 	}
 	doc, err := src.Manifest(ctx, r.Ident())
 	if err != nil {
 		return DeleteOut{}, errs.Wrap(in.Ref, err)
 	}
 	out := DeleteOut{Tag: r.Tag, Digest: digestOf(doc, r.Ident()), Referrers: []digest.Digest{}, DryRun: in.DryRun}
-	out.Manifest = r.Digest != "" || in.Manifest
+	whole := r.Digest != "" || in.Manifest
+	out.Manifest = whole
+	if holder, ok := content.As[content.TagHolder](src); ok && !whole {
+		if out.Manifest, err = holder.LastTag(ctx, r.Tag); err != nil {
+			return DeleteOut{}, errs.Wrap(in.Ref, err)
+		}
+	}
 	if in.Referrers {
 		if !out.Manifest {
 			return DeleteOut{}, errs.New(errs.Input, in.Ref, "is a tag; what refers to its manifest stays while that does").
@@ -60,19 +67,40 @@ func Delete(ctx context.Context, env *Env, in DeleteIn) (DeleteOut, error) {
 	if in.DryRun {
 		return out, nil
 	}
-	return out, errs.Wrap(in.Ref, remove(ctx, del, r, out))
+	tag := r.Tag
+	if whole {
+		tag = ""
+	}
+	return out, errs.Wrap(in.Ref, remove(ctx, del, tag, out))
 }
 
-func remove(ctx context.Context, del content.Deleter, r ref.Reference, out DeleteOut) error {
+// undeletable says why nothing is deleted from an endpoint.
+func undeletable(r ref.Reference) error {
+	why := errs.New(errs.Unsupported, r.Typed, "this host changes no files")
+	switch r.Scheme {
+	case ref.OCIArchive, ref.DockerArchive:
+		why = errs.New(errs.Unsupported, r.Typed, "an archive is written whole, and nothing is taken out of it").
+			Hinted("copy the images that are to stay into a new archive, or remove the file")
+	case ref.Dir:
+		why = errs.New(errs.Unsupported, r.Typed, "a dir: folder holds this one image and nothing else").Hinted("remove the folder")
+	case ref.Static:
+		why = errs.New(errs.Unsupported, r.Typed, "a static: folder is only added to, since its files may be cached and its repositories share blobs").
+			Hinted("copy what is to stay into a new folder (stevedore sync) and serve that")
+	}
+	return why
+}
+
+// remove deletes the referrers, and then the tag or where that is "" the manifest.
+func remove(ctx context.Context, del content.Deleter, tag string, out DeleteOut) error {
 	for _, d := range out.Referrers {
 		if err := del.DeleteManifest(ctx, d); err != nil && errs.Of(err) != errs.NotFound {
 			return err
 		}
 	}
-	if out.Manifest {
+	if tag == "" {
 		return del.DeleteManifest(ctx, out.Digest)
 	}
-	return del.DeleteTag(ctx, r.Tag)
+	return del.DeleteTag(ctx, tag)
 }
 
 // maxReferrers bounds what one delete may take along.

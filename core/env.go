@@ -15,13 +15,14 @@ import (
 	"github.com/stevedore-oci/stevedore/core/ref"
 )
 
-// Env is what a shell supplies to a verb: as a rule the methods of a Mux of package transport (Open as Source, Create as Sink).
+// Env is what a shell supplies to a verb: as a rule the methods of a Mux of package transport (Open as Source, Create as Sink, Origin).
 // The zero Env can open nothing; a field that is nil is a thing this host cannot do, and the verb says so with kind
 // unsupported. Errors of verbs have a kind, which package errs tells.
 type Env struct {
 	// Source opens the endpoint of a reference for reading; the caller closes it.
 	Source func(ctx context.Context, r ref.Reference) (content.Source, error)
-	// Origin opens for reading what Sink writes to, where Source may read a mirror instead; the caller closes it. Nil: Source does.
+	// Origin opens for reading and deleting what Sink writes to, where Source may read a mirror instead; the caller closes it. Nil:
+	// Source does, and layouts are not deleted from.
 	Origin func(ctx context.Context, r ref.Reference) (content.Source, error)
 	// Registry is a registry as a whole, which lists its repositories. Nil: this host reaches no registries.
 	Registry func(ctx context.Context, r ref.Reference) (content.Cataloger, error)

@@ -2,7 +2,6 @@ package core
 
 import (
 	"context"
-	"fmt"
 	"path"
 	"regexp"
 	"slices"
@@ -194,7 +193,7 @@ func (e *Env) deleteTag(ctx context.Context, typed string) error {
 	defer src.Close()
 	d, ok := content.As[content.Deleter](src)
 	if !ok {
-		return errs.New(errs.Unsupported, typed, "nothing is deleted from %s", fmt.Sprint(r.Scheme, ":"))
+		return undeletable(r)
 	}
 	return errs.Wrap(typed, d.DeleteTag(ctx, r.Tag))
 }

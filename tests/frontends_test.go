@@ -83,7 +83,7 @@ func libraryOf(verbs []core.Verb) frontEnd {
 				Stdout: func(context.Context, string) (io.WriteCloser, error) { return &out, nil },
 			})
 			env := &core.Env{
-				Source: mux.Open, Sink: mux.Create, Registry: mux.Registry, File: mux.OpenFile, Clock: clock.System{},
+				Source: mux.Open, Origin: mux.Origin, Sink: mux.Create, Registry: mux.Registry, File: mux.OpenFile, Clock: clock.System{},
 				Output: func(context.Context, string) (io.WriteCloser, error) { return &out, nil },
 			}
 			v, err := core.Find(verbs, c.Verb)

@@ -80,6 +80,7 @@ func copyCases(reg, dst string) []parityCase {
 		parityCase{"error: a cut archive", "copy", to("oci-archive:cut.oci.tar:amd64", "oci-archive:-"), true},
 		parityCase{"folder: copy to a layout", "copy", to("oci:harbor:latest", "oci:out:latest"), false},
 		parityCase{"folder: copy to an archive", "copy", to("oci:harbor:amd64", "oci-archive:out.tar:amd64"), false},
+		parityCase{"folder: delete from a layout", "delete", map[string]any{"ref": "oci:harbor:arm64"}, false},
 	)
 }
 

@@ -7,6 +7,8 @@ import (
 	"github.com/stevedore-oci/stevedore/core/content"
 	"github.com/stevedore-oci/stevedore/core/errs"
 	"github.com/stevedore-oci/stevedore/core/ref"
+	"github.com/stevedore-oci/stevedore/transport/fsys"
+	"github.com/stevedore-oci/stevedore/transport/layout"
 	"github.com/stevedore-oci/stevedore/transport/mirror"
 )
 
@@ -48,11 +50,15 @@ func (m *Mux) openRegistry(r ref.Reference) (content.Source, error) {
 	return m.o.Mirrors.Source(ends), nil
 }
 
-// Origin opens for reading what Create writes to: no mirror of it. The caller closes it. Kinds: those of Open, and input for a
-// short name that may be in several registries.
+// Origin opens for reading what Create writes to: no mirror of it, and where the transport deletes it is a [content.Deleter]. The
+// caller closes it. Kinds: those of Open, and input for a short name that may be in several registries.
 func (m *Mux) Origin(ctx context.Context, r ref.Reference) (content.Source, error) {
 	if r.Scheme != ref.Docker {
-		return m.Open(ctx, r)
+		s, err := m.Open(ctx, r)
+		if l, ok := s.(*layout.Source); ok && r.Scheme == ref.OCI && m.o.Writable != nil {
+			return layout.NewEditable(l, func(ctx context.Context) (fsys.WritableDir, error) { return m.createDir(ctx, r) }, m.clock()), err
+		}
+		return s, err
 	}
 	at, err := m.written(r)
 	if err != nil {

@@ -25,6 +25,12 @@ type Deleter interface {
 	DeleteBlob(ctx context.Context, d digest.Digest) error
 }
 
+// TagHolder is a Deleter at whose endpoint a manifest goes with its last tag, as in an image layout.
+type TagHolder interface {
+	// LastTag says whether DeleteTag of tag would take the manifest along. Kinds are those of DeleteTag.
+	LastTag(ctx context.Context, tag string) (bool, error)
+}
+
 // Cataloger lists the repositories of a registry, in its order; last is the repository after which to start, or "".
 // Pages are fetched as the sequence is consumed.
 type Cataloger interface {

@@ -125,12 +125,29 @@ func (p *Plan) survey(ctx context.Context) []string {
 			kinds[cmp.Or(d.ArtifactType, "of no type")]++
 		}
 	}
-	if len(kinds) == 0 {
-		return nil
-	}
-	var parts []string
+	var left, parts []string
 	for _, k := range slices.Sorted(maps.Keys(kinds)) {
 		parts = append(parts, fmt.Sprintf("%d %s", kinds[k], k))
 	}
-	return []string{"referrers: " + strings.Join(parts, ", ")}
+	if len(parts) > 0 {
+		left = append(left, "referrers: "+strings.Join(parts, ", "))
+	}
+	if tags := p.surveyTags(ctx); len(tags) > 0 {
+		left = append(left, "digest tags: "+strings.Join(tags, ", "))
+	}
+	return left
+}
+
+// surveyTags are the digest tags of the root that are not asked for. A look costs no body and at Docker Hub nothing of its limit.
+func (p *Plan) surveyTags(ctx context.Context) (found []string) {
+	resolver, ok := content.As[content.Resolver](p.src)
+	if p.o.DigestTags || !ok {
+		return nil
+	}
+	for _, suffix := range digestTags {
+		if _, err := resolver.Resolve(ctx, content.ReferrersTag(p.root.digest)+suffix); err == nil {
+			found = append(found, suffix)
+		}
+	}
+	return found
 }

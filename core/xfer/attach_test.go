@@ -88,7 +88,7 @@ func TestReferrers(t *testing.T) {
 	for _, d := range docs {
 		require.False(t, has(t, dst, d))
 	}
-	require.Equal(t, []string{"referrers: 1 example/sbom, 1 example/signature"}, p.Left())
+	require.Equal(t, []string{"referrers: 1 example/sbom, 1 example/signature", "digest tags: .sig"}, p.Left())
 }
 
 // TestReferrersOfChanged leaves behind what would point to nothing.

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"sync"
 
+	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/stevedore-oci/stevedore/core/clock"
@@ -35,6 +36,7 @@ type Sink struct {
 
 	listing Listing
 	mu      sync.Mutex // of Commit
+	put     sync.Map   // digests that Commit relies on
 }
 
 // Create opens a directory for writing, with the layout that is in it, or to make one with the first Commit. It owns dir:
@@ -57,6 +59,9 @@ func Create(ctx context.Context, dir fsys.WritableDir, subject string, c clock.C
 // when it was; what an earlier run left of it is gone on with.
 func (s *Sink) PutBlob(ctx context.Context, b content.Blob) (content.How, error) {
 	how, err := store.Put(ctx, s.blobs, b)
+	if err == nil {
+		s.put.Store(b.Descriptor().Digest, true)
+	}
 	return how, errs.Wrap(s.subject, err)
 }
 
@@ -69,6 +74,7 @@ func (s *Sink) PutManifest(ctx context.Context, ref string, doc oci.Document) er
 	if err != nil {
 		return errs.Wrap(s.subject, err)
 	}
+	s.put.Store(p.Descriptor.Digest, true)
 	s.listing.Add(p)
 	return nil
 }
@@ -82,6 +88,7 @@ func (s *Sink) Commit(ctx context.Context) error {
 		return fsys.Kinded(s.subject, err)
 	}
 	s.listing.Clear()
+	s.put.Clear()
 	return nil
 }
 
@@ -96,6 +103,9 @@ func (s *Sink) commit(ctx context.Context) (err error) {
 		return err
 	}
 	changed, err := s.listing.Index(raw)
+	if err == nil {
+		err = s.stillThere(ctx)
+	}
 	if err != nil {
 		return err
 	}
@@ -106,6 +116,18 @@ func (s *Sink) commit(ctx context.Context) (err error) {
 		return nil
 	}
 	return store.Replace(ctx, s.dir, v1.ImageIndexFile, changed)
+}
+
+// stillThere fails where something that was put is gone: what existed may have belonged to an image that was deleted meanwhile.
+func (s *Sink) stillThere(ctx context.Context) (err error) {
+	s.put.Range(func(d, _ any) bool {
+		if _, err = s.blobs.Stat(ctx, d.(digest.Digest)); errs.Of(err) == errs.NotFound {
+			err = errs.New(errs.NotFound, d.(digest.Digest).String(), "was removed by another program while this copy ran").
+				Hinted("run the copy again: it stores what is missing")
+		}
+		return err == nil
+	})
+	return err
 }
 
 // version makes oci-layout where it is missing.

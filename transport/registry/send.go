@@ -190,11 +190,18 @@ func transportError(ctx context.Context, err error, subject string) error {
 	if kind == errs.Internal && ctx.Err() != nil {
 		kind = errs.Of(ctx.Err())
 	}
-	return errs.New(kind, subject, "%w", err)
+	e := errs.New(kind, subject, "%w", err)
+	if hint, _ := lasts(err); hint != "" {
+		e = e.Hinted("%s", hint)
+	}
+	return e
 }
 
-// transient says whether an error may pass: one of the network, or of a token server that is overloaded.
+// transient says whether an error may pass: one of the network for no reason that stays, or of a token server that is overloaded.
 func transient(err error) bool {
+	if _, ok := lasts(err); ok {
+		return false
+	}
 	var fault *fetchshim.Fault
 	var busy *auth.Busy
 	return errors.As(err, &fault) && (fault.Kind == fetchshim.Network || fault.Kind == fetchshim.Timeout) || errors.As(err, &busy)

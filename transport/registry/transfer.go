@@ -128,6 +128,9 @@ func (t *transfer) resume(cause error) error {
 		case errs.Unsupported: // no ranges here: the break is what ended it
 			return err
 		}
+		if _, stays := lasts(failure); stays {
+			return failure
+		}
 		err = failure
 	}
 	return err

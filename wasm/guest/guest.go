@@ -47,7 +47,7 @@ type Options struct {
 
 // Writes lets verbs write images wherever a Mux does.
 func Writes(mux *transport.Mux, env *core.Env) {
-	env.Sink, env.Leftovers = mux.Create, mux.Leftovers
+	env.Origin, env.Sink, env.Leftovers = mux.Origin, mux.Create, mux.Leftovers
 }
 
 // Guest is one instance of the reactor. It is safe for concurrent use.

@@ -540,11 +540,11 @@ export interface TagOut {
 }
 
 export interface DeleteIn {
-  /** a tag, which is taken away from its manifest, or a digest, which is deleted with all its tags */
+  /** a tag, which is taken away from its manifest, or a digest, which is deleted with all its tags; in a layout the last tag takes its manifest and blobs along */
   ref: string;
   /** delete the manifest that the tag names, and so every other tag of it */
   manifest?: boolean;
-  /** delete what refers to the manifest first: signatures, attestations, SBOMs */
+  /** delete what refers to the manifest first, where that is deleted: signatures, attestations, SBOMs */
   referrers?: boolean;
   /** say what would be deleted and delete nothing */
   dryRun?: boolean;

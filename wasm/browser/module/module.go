@@ -20,7 +20,9 @@ type Options struct {
 }
 
 // Writes lets verbs write images wherever a Mux does.
-func Writes(mux *transport.Mux, env *core.Env) { env.Sink = mux.Create }
+func Writes(mux *transport.Mux, env *core.Env) {
+	env.Origin, env.Sink = mux.Origin, mux.Create
+}
 
 // module is what all calls share.
 type module struct {

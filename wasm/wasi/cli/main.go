@@ -45,7 +45,7 @@ func environment(_ context.Context, _ cli.Global, events func(event.Event)) (*co
 		Stdin:  func(context.Context) (io.ReadCloser, error) { return io.NopCloser(patient{os.Stdin}), nil },
 		Stdout: func(ctx context.Context, _ string) (io.WriteCloser, error) { return env.Output(ctx, "") },
 	})
-	env.Source, env.Sink, env.Leftovers, env.File = mux.Open, mux.Create, mux.Leftovers, mux.OpenFile
+	env.Source, env.Origin, env.Sink, env.Leftovers, env.File = mux.Open, mux.Origin, mux.Create, mux.Leftovers, mux.OpenFile
 	return env, free, nil
 }
 
