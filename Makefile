@@ -48,7 +48,7 @@ check: web ## Format, vet, staticcheck, cross-builds, import rules, sizes, gener
 	@tests/setup.sh test
 	@tests/check.sh
 
-soak: build wasm ## What takes long: the large real images, more interop
+soak: build wasm ## What takes long: the large real images, every tool and transport, a thousand faults, 200 kills, signatures
 	@tests/setup.sh soak
 	PATH="$$PWD/.cache/bin:$$PATH" STEVEDORE_SOAK=1 go test -timeout 80m -count=1 ./...
 

@@ -50,6 +50,11 @@ tools() {
 	(cd tests/tools && GOBIN="$PWD/../../.cache/bin" go install tool)
 }
 
+signer() { # in a module of its own, since it needs other versions of what the tools share
+	say "building cosign into .cache/bin, which takes some minutes"
+	(cd tests/tools/cosign && GOBIN="$PWD/../../../.cache/bin" go install -trimpath -ldflags='-s -w' tool)
+}
+
 need go "install Go 1.26 or later"
 case $want in build) exit ;; esac
 need node "install Node.js 20 or later"
@@ -65,5 +70,7 @@ apt chromium skopeo umoci buildah podman attr zstd curl jq
 apt firefox-esr webkit2gtk-driver xvfb
 case $want in test) exit ;; esac
 apt docker-registry debootstrap
+[ -x .cache/bin/cosign ] || rm -f .cache/stamps/cosign
+once cosign tests/tools/cosign/go.sum signer
 case $want in soak) exit ;; esac
 [ -x .cache/bin/dive ] || { say "building dive into .cache/bin"; GOBIN="$PWD/.cache/bin" go install github.com/wagoodman/dive@v0.13.1; }

@@ -31,6 +31,7 @@ func haveRegistry(t *testing.T, name string) bool {
 		return true
 	}
 	if _, err := exec.LookPath("docker-registry"); err != nil {
+		require.Empty(t, os.Getenv("STEVEDORE_SOAK"), "docker-registry is missing: run tests/setup.sh soak")
 		t.Log("docker-registry is not installed; make soak installs it")
 		return false
 	}
