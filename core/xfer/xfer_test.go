@@ -459,3 +459,22 @@ func TestUnknownChild(t *testing.T) {
 	_, err := dst.StatBlob(t.Context(), thing.Descriptor.Digest)
 	require.NoError(t, err)
 }
+
+// TestTagThatMoves copies what the tag named when the plan was made, whatever it, or the tag of the destination, names since.
+func TestTagThatMoves(t *testing.T) {
+	f, other := contenttest.NewIndex(), contenttest.NewImage()
+	src, dst := repository(t, f), repository(t, f)
+	p := plan(t, src, xfer.Options{})
+	for _, r := range []*mem.Repository{src, dst} {
+		put(t, r, "v1", other.Root, nil, other.Blobs)
+	}
+	_, err := p.Move(t.Context(), dst.Sink(), []string{"v1"})
+	require.NoError(t, err)
+	doc, err := dst.Manifest(t.Context(), "v1")
+	require.NoError(t, err)
+	require.Equal(t, f.Root, doc)
+	whole(t, dst, "v1")
+	doc, err = src.Manifest(t.Context(), "v1")
+	require.NoError(t, err)
+	require.Equal(t, other.Root, doc)
+}

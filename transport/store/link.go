@@ -3,7 +3,9 @@ package store
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"io"
+	"io/fs"
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
@@ -34,7 +36,12 @@ func (s *Store) Link(ctx context.Context, b content.Blob) (bool, error) {
 	if !linked || err != nil {
 		return false, fsys.Kinded(d.Digest.String(), err)
 	}
-	if err := s.adopt(ctx, name, d); err != nil {
+	err = s.adopt(ctx, name, d)
+	if errors.Is(err, fs.ErrNotExist) { // another process tidied up, as it does where the blob is whole
+		have, err := s.Stat(ctx, d.Digest)
+		return err == nil && have.Size == d.Size, nil
+	}
+	if err != nil {
 		_ = s.dir.Remove(context.WithoutCancel(ctx), name)
 		return false, fsys.Kinded(d.Digest.String(), err)
 	}
