@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"iter"
+	"slices"
 	"sync"
 
 	"github.com/opencontainers/go-digest"
@@ -147,8 +148,32 @@ type task struct {
 	err    error // why there is nothing to do but to say so
 }
 
-// run lists what each job is about and works on several images at once.
+// run lists what each job is about and works on several images at once. Deletions come last: what a copy finds to be there is not
+// taken away from under it.
 func (s *syncer) run(ctx context.Context, items chan<- SyncItem) {
+	var deletions []task
+	s.work(ctx, items, func(yield func(task) bool) {
+		for _, j := range s.jobs {
+			list, err := s.expand(ctx, j)
+			if err != nil {
+				list = []task{{job: j, source: j.Source, dest: j.Destination, err: err}}
+			}
+			for _, t := range list {
+				switch {
+				case !s.shard.Has(t.dest):
+				case t.source == "" && t.err == nil:
+					deletions = append(deletions, t)
+				case !yield(t):
+					return
+				}
+			}
+		}
+	})
+	s.work(ctx, items, slices.Values(deletions))
+}
+
+// work does tasks, several at once, and returns when the last one is done.
+func (s *syncer) work(ctx context.Context, items chan<- SyncItem, list iter.Seq[task]) {
 	tasks := make(chan task)
 	var workers sync.WaitGroup
 	jobs := s.env.Jobs
@@ -162,19 +187,13 @@ func (s *syncer) run(ctx context.Context, items chan<- SyncItem) {
 			}
 		})
 	}
-	for _, j := range s.jobs {
-		list, err := s.expand(ctx, j)
-		if err != nil {
-			list = []task{{job: j, source: j.Source, dest: j.Destination, err: err}}
+	for t := range list {
+		if ctx.Err() != nil {
+			break
 		}
-		for _, t := range list {
-			if ctx.Err() != nil || !s.shard.Has(t.dest) {
-				continue
-			}
-			select {
-			case tasks <- t:
-			case <-ctx.Done():
-			}
+		select {
+		case tasks <- t:
+		case <-ctx.Done():
 		}
 	}
 	close(tasks)

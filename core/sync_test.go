@@ -15,6 +15,7 @@ import (
 	"github.com/stevedore-oci/stevedore/core/oci"
 	"github.com/stevedore-oci/stevedore/core/xfer"
 	"github.com/stevedore-oci/stevedore/transport"
+	"github.com/stevedore-oci/stevedore/transport/fsys/memfs"
 	"github.com/stevedore-oci/stevedore/transport/mem"
 )
 
@@ -126,6 +127,29 @@ func TestSyncKeepsGoing(t *testing.T) {
 	require.Equal(t, errs.Partial, errs.Of(err), "%v", err)
 	require.Equal(t, map[string]string{"mem:dst:a": "copied", "mem:dst:b": "copied", "mem:dst:broken": "failed", "mem:dst:x": "failed"}, ends(done))
 	require.Equal(t, []string{"a", "b"}, tagsOf(t, dst))
+}
+
+// TestSyncPruneLayout deletes from a layout, where a manifest takes its blobs along, what the same run copies under another name.
+func TestSyncPruneLayout(t *testing.T) {
+	src, host := mem.New(), memfs.New()
+	mux := transport.New(transport.Options{Files: host, Writable: host, Mem: map[string]content.Source{"src": src}})
+	env := &core.Env{Source: mux.Open, Origin: mux.Origin, Sink: mux.Create}
+	job := core.SyncJob{Source: "mem:src", Destination: "oci:dst", Tags: all()}
+	for _, tag := range []string{"1", "2", "3"} {
+		tagImage(t, src, tag, contenttest.NewIndex())
+		done, err := runSync(t, env, core.SyncIn{Jobs: []core.SyncJob{job}, Prune: true})
+		require.NoError(t, err)
+		require.Equal(t, "copied", done["oci:dst:"+tag])
+		require.NoError(t, src.DeleteTag(t.Context(), tag))
+		for range core.Tags(t.Context(), env, core.TagsIn{Ref: "oci:dst"}) {
+			ok, wrong, err := validate(t, env, "oci:dst:"+tag)
+			require.NoError(t, err)
+			require.Positive(t, ok)
+			require.Zero(t, wrong)
+		}
+	}
+	_, err := core.Digest(t.Context(), env, core.DigestIn{Ref: "oci:dst:1"})
+	require.Equal(t, errs.NotFound, errs.Of(err), "pruned")
 }
 
 func TestSyncPrune(t *testing.T) {

@@ -55,7 +55,9 @@ func TestCosign(t *testing.T) {
 	require.Contains(t, plain, "left behind: digest tags: .sig")
 	require.Len(t, verify(b+"/plain/app"), 2, "no signature came along")
 
-	with := func(args ...string) { mustRun(t, bin, append([]string{"copy", "--referrers", "--digest-tags"}, args...)...) }
+	with := func(args ...string) {
+		mustRun(t, bin, append([]string{"copy", "--referrers", "--digest-tags"}, args...)...)
+	}
 	with(a+"/team/app:v1", b+"/copied/app:v1")
 	require.Empty(t, verify(b+"/copied/app"), "to a registry that keeps referrers under a tag")
 	list := strings.Replace(at[1:], ":", "-", 1)

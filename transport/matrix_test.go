@@ -198,9 +198,13 @@ func oras() peer {
 			},
 		},
 		read: map[string]func(*bench, string) string{
-			"docker":      func(b *bench, at string) string { return read(b, "--from-plain-http", strings.TrimPrefix(at, "docker://")) },
-			"oci":         func(b *bench, at string) string { return read(b, "--from-oci-layout", strings.TrimPrefix(at, "oci:")) },
-			"oci-archive": func(b *bench, at string) string { return read(b, "--from-oci-layout", strings.TrimPrefix(at, "oci-archive:")) },
+			"docker": func(b *bench, at string) string {
+				return read(b, "--from-plain-http", strings.TrimPrefix(at, "docker://"))
+			},
+			"oci": func(b *bench, at string) string { return read(b, "--from-oci-layout", strings.TrimPrefix(at, "oci:")) },
+			"oci-archive": func(b *bench, at string) string {
+				return read(b, "--from-oci-layout", strings.TrimPrefix(at, "oci-archive:"))
+			},
 		},
 		why: map[string]string{"docker-archive": "oras knows OCI layouts only", "dir": "the format is containers/image's own"},
 	}
