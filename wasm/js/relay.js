@@ -90,10 +90,13 @@ class Ways {
   }
 
   async #relayed(url, init) {
+    return this.#through(url, init, await this.#seal(url, init.signal))
+  }
+
+  async #through(url, init, seal) {
     const method = init.method ?? 'GET'
     const headers = new Headers(init.headers)
     headers.set(MARK, this.#relay.token)
-    const seal = await this.#seal(url, init.signal)
     if (seal) headers.set(REALM, seal)
     const { base } = this.#relay
     const through = new URL(`${url.protocol.slice(0, -1)}/${url.host}${url.pathname}${url.search}`, base)
@@ -144,7 +147,7 @@ class Ways {
     const known = this.#realms.get(endpoint(url))
     if (!known || known.challenge.href === url.href) return undefined
     if (known.seal && known.until - EARLY > Date.now()) return known.seal
-    const response = await this.#relayed(known.challenge, { signal })
+    const response = await this.#through(known.challenge, { signal })
     await response.body?.cancel()
     return this.#realms.get(endpoint(url)).seal
   }

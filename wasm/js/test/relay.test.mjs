@@ -128,6 +128,18 @@ test('the challenge of a registry that is read directly is shown to the relay wh
   ])
 })
 
+test('challenges that name each other as token endpoints end', async () => {
+  const challenge = url => hello({ 'www-authenticate': `Bearer realm="https://r.example/${url.endsWith('/a') ? 'b' : 'a'}"` }, 401)
+  let open = true
+  const { fetch, seen } = world({ direct: url => (open ? challenge(url) : undefined), relay: challenge })
+  await fetch('https://r.example/a')
+  await fetch('https://r.example/b')
+  open = false
+  seen.length = 0
+  assert.equal((await fetch('https://r.example/a')).status, 401)
+  assert.deepEqual(seen, ['direct GET https://r.example/a', 'relay GET https://r.example/b', 'relay GET https://r.example/a'])
+})
+
 test('a refusal of the relay has its kind and its words, and is not remembered', async () => {
   const error = { kind: 'refused', message: 'r.example is at 10.0.0.1', hint: 'name it' }
   const { fetch, seen } = world({ relay: () => Response.json({ error }, { status: 403, headers: { 'x-stevedore-relay': 'refused' } }) })
