@@ -28,7 +28,7 @@ web: wasm ## The inspector page, a plain folder for any web server: web/dist
 	@tests/setup.sh web
 	cd web && npm run --silent check && npm run --silent build
 	rm -rf wasm/js/inspector && mkdir wasm/js/inspector && cp -r web/dist/inspector.js web/dist/assets wasm/js/inspector
-	rm -rf web/dist.gz && cp -r web/dist web/dist.gz
+	rm -rf web/dist.gz && cp -r web/dist web/dist.gz && rm web/dist.gz/offline.js
 	find web/dist.gz -type f -regex '.*\.\(html\|js\|css\|svg\|json\|wasm\)' -exec gzip -9n {} +
 
 wasm: ## The modules: bin/stevedore.wasm, stevedore-read.wasm, stevedore-cli.wasm, stevedore-js.wasm, stevedore-js-read.wasm

@@ -96,19 +96,19 @@ func (w *corsless) WriteHeader(status int) {
 }
 
 // secretRegistry wants a password.
-func secretRegistry(t *testing.T) string {
-	return behind(t, func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			user, pass, _ := r.BasicAuth()
-			if r.Method != http.MethodOptions && (user != "user" || pass != "open sesame") {
-				w.Header().Set("Access-Control-Allow-Origin", "*")
-				w.Header().Set("Access-Control-Expose-Headers", "WWW-Authenticate")
-				w.Header().Set("WWW-Authenticate", `Basic realm="r"`)
-				w.WriteHeader(http.StatusUnauthorized)
-				return
-			}
-			next.ServeHTTP(w, r)
-		})
+func secretRegistry(t *testing.T) string { return behind(t, withPassword) }
+
+func withPassword(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		user, pass, _ := r.BasicAuth()
+		if r.Method != http.MethodOptions && (user != "user" || pass != "open sesame") {
+			w.Header().Set("Access-Control-Allow-Origin", "*")
+			w.Header().Set("Access-Control-Expose-Headers", "WWW-Authenticate")
+			w.Header().Set("WWW-Authenticate", `Basic realm="r"`)
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		next.ServeHTTP(w, r)
 	})
 }
 

@@ -26,6 +26,13 @@ async function chromium(problems) {
     run: expression => page.evaluate(expression),
     press: key => page.keyboard.press(key),
     choose: (selector, files) => page.locator(selector).first().setInputFiles(files),
+    /** From the disk, as a file manager drops it. */
+    async drop(path) {
+      const cdp = await context.newCDPSession(page)
+      const data = { items: [], files: [path], dragOperationsMask: 1 }
+      for (const type of ['dragEnter', 'dragOver', 'drop']) await cdp.send('Input.dispatchDragEvent', { type, x: 400, y: 400, data })
+      await cdp.detach()
+    },
     screenshot: path => page.screenshot({ path }),
     resize: (width, height) => page.setViewportSize({ width, height }),
     close: () => browser.close(),

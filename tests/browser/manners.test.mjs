@@ -120,8 +120,8 @@ test('axe finds nothing, wide and narrow, light and dark', async () => {
   }
 })
 
-const VIEWS = ['', '&path=/etc', '&path=/etc/banner', '&path=/bin/busybox', '&layer=2', '&q=pass', '&tab=largest', '&tab=map', '&tab=config', '&tab=manifest']
-const NARROW = ['', '&path=/etc/banner', '&tab=layers', '&tab=map', '&tab=config']
+const VIEWS = ['', '&path=/etc', '&path=/etc/banner', '&path=/bin/busybox', '&layer=2', '&q=pass', '&tab=largest', '&tab=map', '&tab=config', '&tab=manifest', '&tab=manifest&doc=index', '&tab=copy']
+const NARROW = ['', '&path=/etc/banner', '&tab=layers', '&tab=map', '&tab=config', '&tab=copy']
 
 async function checkAll(page, axe, views, where) {
   const { url } = server

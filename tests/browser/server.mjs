@@ -12,8 +12,9 @@ const TYPES = {
 /**
  * Serves folders on a free port of the loopback.
  * @param {Record<string, string>} roots by the path they are served at, the longest first
+ * @param {number | string} [port] 0 for a free one
  */
-export async function serve(roots) {
+export async function serve(roots, port = 0) {
   const server = createServer(async (request, response) => {
     const path = normalize(decodeURIComponent(new URL(request.url, 'http://localhost').pathname))
     const [at, root] = Object.entries(roots).find(([at]) => path.startsWith(at)) ?? []
@@ -26,7 +27,7 @@ export async function serve(roots) {
       response.writeHead(404).end()
     }
   })
-  await new Promise(resolve => server.listen(0, '127.0.0.1', resolve))
+  await new Promise(resolve => server.listen(port, '127.0.0.1', resolve))
   return {
     url: `http://127.0.0.1:${server.address().port}/`,
     close() {

@@ -77,6 +77,18 @@ export class Tab {
     }, url, name)
   }
 
+  /** Pastes a file that the server has, or a text. */
+  async paste({ url = '', name = '', text = '' }) {
+    await this.run(async (url, name, text) => {
+      const clipboardData = new DataTransfer()
+      if (url) clipboardData.items.add(new File([await (await fetch(url)).blob()], name))
+      if (text) clipboardData.setData('text/plain', text)
+      const event = new Event('paste', { bubbles: true, cancelable: true, composed: true })
+      Object.defineProperty(event, 'clipboardData', { value: clipboardData })
+      document.body.dispatchEvent(event)
+    }, url, name, text)
+  }
+
   /** Waits until the open image is read, or has failed. */
   async read(phase = 'done', patience = 6 * PATIENCE) {
     const was = await this.run(async (phase, patience) => {

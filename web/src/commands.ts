@@ -7,12 +7,20 @@ export function commandFor(session: Session, view: View): string {
   const platform = session.platform || (session.summary?.kind === 'index' ? session.image?.platform : '')
   const words = (verb: string, ...rest: string[]) =>
     ['stevedore', verb, ...(platform ? ['--platform', platform] : []), ...rest.filter(Boolean)].map(quoted).join(' ')
-  const ref = session.subject?.kind === 'example' ? session.ref.replace('oci-archive:harbor.tar', 'oci:testdata/harbor') : session.ref
+  const { kind, base: place = '', suffix = '' } = session.subject ?? {}
+  const base = kind === 'example' ? 'oci:testdata/harbor' : place
+  const ref = base + suffix
   const layer = view.layer === undefined ? [] : ['--layer', String(view.layer)]
   switch (view.tab) {
+    case 'copy': {
+      const { chosen, file } = session.copying
+      return ['stevedore', 'copy', ...(chosen ? ['--platform', chosen] : []), ref, session.copying.destination(file) || 'REGISTRY/NAME:TAG'].map(quoted).join(' ')
+    }
     case 'config': return words('inspect', '--config', ref)
     case 'manifest':
-      if (view.doc.startsWith('sha')) return `stevedore inspect --raw ${quoted(`${session.subject?.base}@${view.doc}`)}`
+      if (view.doc.startsWith('config:')) return `stevedore inspect --config ${quoted(view.doc.replace('config:', `${base}@`))}`
+      if (view.doc.startsWith('blob:')) return `stevedore blob get ${quoted(view.doc.replace('blob:', `${base}@`))}`
+      if (view.doc.startsWith('sha')) return `stevedore inspect --raw ${quoted(`${base}@${view.doc}`)}`
       return view.doc === 'index' ? `stevedore inspect --raw ${quoted(ref)}` : words('inspect', '--raw', ref)
     default:
   }

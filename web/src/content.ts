@@ -81,26 +81,39 @@ function keeper(progress: (done: number) => void) {
   }
 }
 
-/** A document as it was received: the config, or a manifest. */
-export async function document(session: Session, which: 'config' | 'manifest' | 'index' | string, signal: AbortSignal): Promise<Uint8Array> {
+/** A blob that a manifest names. */
+export async function blob(session: Session, digest: string, signal: AbortSignal): Promise<Blob> {
+  const e = await engine()
+  const kept = keeper(() => {})
+  await e.blobGet({ ref: `${session.subject!.base}@${digest}` }, { ...session.options(signal), output: kept.output })
+  return kept.blob()
+}
+
+/** A document as it was received; which one, as a view names it. */
+export async function document(session: Session, which: string, signal: AbortSignal): Promise<Uint8Array> {
   const e = await engine()
   const { ref, platform } = session.request
   const chosen = platform ?? session.image?.platform
   const { base } = session.subject!
+  if (which.startsWith('blob:')) return new Uint8Array(await (await blob(session, which.slice('blob:'.length), signal)).arrayBuffer())
+  const other = which.startsWith('config:') ? { ref: `${base}@${which.slice('config:'.length)}`, config: true } : { ref: `${base}@${which}`, raw: true }
   const request = {
     config: { ref, config: true, ...(platform && { platform }) },
     manifest: { ref, raw: true, ...(session.summary?.kind === 'index' && chosen && { platform: chosen }) },
     index: { ref, raw: true },
-  }[which] ?? { ref: `${base}@${which}`, raw: true }
+  }[which] ?? other
   const { bytes } = await e.inspect(request, session.options(signal))
   return bytes ?? new Uint8Array(0)
 }
 
-/** Hands bytes to the person, under a name that is no path. */
+/** A name that is no path. */
+export const safeName = (name: string): string => name.replace(/[\\/:*?"<>|\u0000-\u001f]/g, '_') || 'download'
+
+/** Hands bytes to the person. */
 export function keep(name: string, blob: Blob): void {
   const link = globalThis.document.createElement('a')
   link.href = URL.createObjectURL(blob)
-  link.download = name.replace(/[\\/:*?"<>|\u0000-\u001f]/g, '_') || 'download'
+  link.download = safeName(name)
   link.click()
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000)
 }

@@ -1,5 +1,6 @@
 // The module that does the work. It runs in a Worker, is loaded once and when first needed.
 
+import writingUrl from '../../bin/stevedore-js.wasm?url'
 import moduleUrl from '../../bin/stevedore-js-read.wasm?url'
 import execUrl from '../../bin/wasm_exec.js?url'
 import { connect, type BrowserOptions, type Relay } from '../../wasm/js/browser.js'
@@ -20,19 +21,22 @@ let loaded: Promise<Engine> | undefined
 
 /** Starts the module, or returns the one that runs. */
 export function engine(): Promise<Engine> {
-  loaded ??= start()
+  loaded ??= start(moduleUrl, 'stevedore')
   loaded.catch(() => { loaded = undefined })
   return loaded
 }
 
+/** Starts the module that writes as well, which is larger, in a Worker of its own. Whoever asks for it closes it. */
+export const startCopier = (): Promise<Engine> => start(writingUrl, 'stevedore-copy')
+
 const absolute = (url: string): string => new URL(url, import.meta.url).href
 
-function start(): Promise<Engine> {
-  return connect(absolute(moduleUrl), {
+function start(url: string, name: string): Promise<Engine> {
+  return connect(absolute(url), {
     exec: absolute(execUrl),
     relay: relay ?? null,
     keep: true,
-    worker: () => new Worker(trusted(absolute(workerUrl)), { type: 'module', name: 'stevedore' }),
+    worker: () => new Worker(scriptUrl(absolute(workerUrl)), { type: 'module', name }),
   })
 }
 
@@ -48,8 +52,8 @@ interface Policies {
 
 let policy: { createScriptURL(url: string): string } | undefined
 
-/** The one URL that this code makes a script of, for pages that demand to be told (trusted types). */
-function trusted(url: string): string {
+/** A URL that this code makes a script of, for pages that demand to be told (trusted types). */
+export function scriptUrl(url: string): string {
   const { trustedTypes } = globalThis as { trustedTypes?: Policies }
   policy ??= trustedTypes ? trustedTypes.createPolicy('stevedore', { createScriptURL: workerScript }) : { createScriptURL: workerScript }
   return policy.createScriptURL(url)

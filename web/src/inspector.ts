@@ -10,6 +10,7 @@ import { soon } from './parts/part.js'
 import type { Again } from './parts/problem.js'
 import type { Make, Open } from './parts/start.js'
 import type { Choose } from './parts/summary.js'
+import './parts/copy.js'
 import './parts/documents.js'
 import './parts/files.js'
 import './parts/foot.js'
@@ -21,7 +22,10 @@ import './parts/start.js'
 import './parts/summary.js'
 import './parts/viewer.js'
 
-const TITLES: Record<Tab, string> = { files: 'Files', layers: 'Layers', largest: 'Largest', map: 'Map', config: 'Config', manifest: 'Manifest' }
+const TITLES: Record<Tab, string> = { files: 'Files', layers: 'Layers', largest: 'Largest', map: 'Map', config: 'Config', manifest: 'Manifest', copy: 'Copy' }
+
+/** What needs all of the place, and has no file beside it. */
+const ALONE: Tab[] = ['config', 'manifest', 'copy']
 
 /**
  * `<stevedore-inspector src="docker://…">`: an image, shown. With the attribute `page` it is the whole page: it takes what is
@@ -213,10 +217,10 @@ export class Inspector extends LitElement {
     return { ref: '', file: subject.title, tag: subject.suffix, platform }
   }
 
-  #choose({ platform, tag }: Choose['choice']): void {
+  #choose({ platform, tag, view }: Choose['choice']): void {
     const { subject } = this.session
     this.#fresh = true
-    if (subject) void this.#bring(() => ({ ...subject, suffix: tag === undefined ? subject.suffix : `:${tag}` }), { ...FRESH, tab: this.view.tab }, platform ?? '')
+    if (subject) void this.#bring(() => ({ ...subject, suffix: tag === undefined ? subject.suffix : `:${tag}` }), { ...FRESH, tab: this.view.tab, ...view }, platform ?? '')
   }
 
   #again({ login }: Again): void {
@@ -292,9 +296,9 @@ export class Inspector extends LitElement {
   #work() {
     const { session, view } = this
     const image = session.image !== undefined
-    const tabs = image ? TABS : (['manifest'] as const)
-    const tab: Tab = image ? view.tab : 'manifest'
-    const viewing = image && view.path !== '' && tab !== 'config' && tab !== 'manifest'
+    const tabs = image ? TABS : (['manifest', 'copy'] as const)
+    const tab: Tab = image || view.tab === 'copy' ? view.tab : 'manifest'
+    const viewing = image && view.path !== '' && !ALONE.includes(tab)
     return html`
       ${image ? html`<st-layers bar .session=${session} .view=${view}></st-layers>` : nothing}
       ${viewing ? html`<h1 class="sr only-viewing">${view.path}</h1>` : nothing}
@@ -316,6 +320,7 @@ export class Inspector extends LitElement {
       case 'layers': return html`<st-layers role="tabpanel" id="panel" aria-labelledby="tab-layers" .session=${session} .view=${view}></st-layers>`
       case 'largest': return html`<st-largest role="tabpanel" id="panel" aria-labelledby="tab-largest" .session=${session} .view=${view}></st-largest>`
       case 'map': return html`<st-map role="tabpanel" id="panel" aria-labelledby="tab-map" .session=${session} .view=${view}></st-map>`
+      case 'copy': return html`<st-copy role="tabpanel" id="panel" aria-labelledby="tab-copy" .session=${session} .view=${view}></st-copy>`
       default: return html`<st-documents role="tabpanel" id="panel" aria-labelledby="tab-${tab}" .session=${session} .view=${view}></st-documents>`
     }
   }
@@ -323,7 +328,8 @@ export class Inspector extends LitElement {
   #tabKey = (event: KeyboardEvent): void => {
     const step = event.key === 'ArrowRight' ? 1 : event.key === 'ArrowLeft' ? -1 : 0
     if (step === 0) return
-    const tab = TABS[(TABS.indexOf(this.view.tab) + step + TABS.length) % TABS.length]!
+    const tabs: readonly Tab[] = this.session.image ? TABS : ['manifest', 'copy']
+    const tab = tabs.at((tabs.indexOf(this.view.tab) + step) % tabs.length)!
     this.#go({ change: { tab, doc: '' }, replace: true } as Go)
     void this.updateComplete.then(() => this.renderRoot.querySelector<HTMLElement>(`#tab-${tab}`)?.focus())
   }

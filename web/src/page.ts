@@ -1,9 +1,16 @@
 import { claimRelay } from '../../wasm/js/relay.js'
-import { engine, useRelay } from './engine.js'
+import { engine, scriptUrl, useRelay } from './engine.js'
 import './inspector.js'
 
-useRelay(claimRelay())
-void engine().catch(() => {}) // it loads while the page is read; what fails is told when it is needed
+const relay = claimRelay()
+useRelay(relay)
+const started = engine().catch(() => {}) // it loads while the page is read; what fails is told when it is needed
+
+// A page with a relay is that of a server on this machine, which needs no network and has another address each time: what
+// would be kept for it would never be asked for again.
+if (import.meta.env.PROD && !relay && 'serviceWorker' in navigator) {
+  void started.then(() => navigator.serviceWorker.register(scriptUrl(new URL('./offline.js', location.href).href))).catch(() => {}) // not everywhere may one be kept
+}
 
 const inspector = document.createElement('stevedore-inspector')
 inspector.toggleAttribute('page', true)

@@ -17,7 +17,7 @@ const TITLES: Record<string, string> = {
   input: 'This is not an image that can be read.',
   not_found: 'It is not there.',
   unauthorized: 'The registry wants to know who you are.',
-  denied: 'The registry does not let you read this.',
+  denied: 'The registry does not allow it.',
   verification: 'The content is not what it is said to be.',
   network: 'It could not be reached.',
   rate_limited: 'The registry asks to wait.',

@@ -1,6 +1,7 @@
 import { StevedoreError } from '../../wasm/js/errors.js'
 import { forget } from '../../wasm/js/kept.js'
 import type { FileItem, ImageInfo, InspectOut, LayerItem } from '../../wasm/js/verbs.js'
+import { Copying } from './copying.js'
 import { engine, type BrowserOptions, type Engine } from './engine.js'
 import type { Subject } from './loader.js'
 import { type Problem, problemOf } from './problem.js'
@@ -39,6 +40,7 @@ export class Session extends EventTarget {
   preparing: Progress | undefined
   /** by registry; never leaves the memory of this tab */
   readonly credentials = new Map<string, { username: string; password: string }>()
+  readonly copying = new Copying(this)
   #abort = new AbortController()
   #trees = new Map<number, Tree>()
 
@@ -86,6 +88,12 @@ export class Session extends EventTarget {
   /** What every request about the open image starts with. */
   get request(): { ref: string; platform?: string } {
     return { ref: this.ref, ...(this.platform && { platform: this.platform }) }
+  }
+
+  /** The platforms that an index has images for. */
+  get platforms(): string[] {
+    const all = (this.summary?.manifests ?? []).filter(m => m.platform && !m.platform.startsWith('unknown') && !m.attestationFor)
+    return [...new Set(all.map(m => m.platform!))]
   }
 
   get busy(): boolean {
@@ -145,6 +153,7 @@ export class Session extends EventTarget {
   #clear(): void {
     Object.assign(this, { summary: undefined, layers: [], tree: new Tree(), merged: false, problem: undefined, warnings: [], preparing: undefined })
     this.#trees.clear()
+    this.copying.reset()
     this.changed()
   }
 
@@ -207,7 +216,7 @@ export class Session extends EventTarget {
 }
 
 /** The registry of a name, as the module asks for its credentials: what has no dot, port or localhost in front is Docker Hub's. */
-function registryOf(name: string): string {
+export function registryOf(name: string): string {
   const first = name.split('/')[0]!
   return name.includes('/') && /[.:]|^localhost$/.test(first) ? first : 'docker.io'
 }

@@ -1,6 +1,6 @@
 // What is shown of an image: kept in the fragment of the URL, so that back, reload and a shared link restore it.
 
-export const TABS = ['files', 'layers', 'largest', 'map', 'config', 'manifest'] as const
+export const TABS = ['files', 'layers', 'largest', 'map', 'config', 'manifest', 'copy'] as const
 export type Tab = (typeof TABS)[number]
 
 export interface View {

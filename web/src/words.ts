@@ -21,10 +21,9 @@ export function sentences(image: ImageInfo): string[] {
   const made = image.created && !image.created.startsWith('1970-01-01') ? `, made on ${day(image.created)}` : ''
   out.push(`${platformWords(image.platform) || 'An image'}: ${plural(image.layers.length, 'layer')}, ${bytes(image.totalSize)} stored${made}.`)
   const command = [...c.entrypoint, ...c.cmd].map(visible).join(' ')
-  const runs = command ? `It runs ${command}` : 'It says nothing of what to run'
   const user = c.user && c.user !== '0' && c.user !== 'root' ? ` as user ${visible(c.user)}` : ' as root'
   const where = c.workingDir && c.workingDir !== '/' ? ` in ${visible(c.workingDir)}` : ''
-  out.push(`${runs}${user}${where}.`)
+  out.push(command ? `It runs ${command}${user}${where}.` : 'It does not say what to run.')
   if (c.exposedPorts.length > 0) out.push(`It listens on ${listed(c.exposedPorts.map(visible))}.`)
   if (c.volumes.length > 0) out.push(`It keeps data in ${listed(c.volumes.map(visible))}.`)
   return out

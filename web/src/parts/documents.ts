@@ -1,11 +1,13 @@
-import { css, html, nothing, type PropertyValues } from 'lit'
-import { document, keep } from '../content.js'
-import { short } from '../format.js'
+import { css, html, nothing } from 'lit'
+import { blob, document, keep } from '../content.js'
+import { short, visible } from '../format.js'
+import { type Lead, leadOf } from '../links.js'
 import { problemOf } from '../problem.js'
 import { shared } from '../styles.js'
 import type { Follow } from './json.js'
 import './json.js'
 import { Part } from './part.js'
+import { Choose } from './summary.js'
 
 /** The config or a manifest, as it was received. */
 export class Documents extends Part {
@@ -25,7 +27,7 @@ export class Documents extends Part {
   #error = ''
   #abort = new AbortController()
 
-  /** "config", "manifest", "index" or a digest. */
+  /** "config", "manifest", "index", the digest of another manifest, "config:" and such a digest, or "blob:" and one. */
   get #which(): string {
     if (this.view.tab === 'config') return 'config'
     return this.view.doc || (this.session.image ? 'manifest' : 'index')
@@ -56,13 +58,11 @@ export class Documents extends Part {
     this.requestUpdate()
   }
 
-  override updated(_: PropertyValues): void {}
-
   override render() {
     const { summary } = this.session
     const which = this.#which
     const index = summary?.kind === 'index'
-    const name = which === 'config' ? 'config.json' : which === 'index' ? 'index.json' : 'manifest.json'
+    const name = which.startsWith('config') ? 'config.json' : which.startsWith('blob:') ? 'blob.json' : which === 'index' ? 'index.json' : 'manifest.json'
     return html`
       <div class="bar">
         <span class="what">${this.#title(which)}</span>
@@ -72,27 +72,39 @@ export class Documents extends Part {
         <button class="button" ?disabled=${!this.#bytes} @click=${() => keep(name, new Blob([this.#bytes as Uint8Array<ArrayBuffer>], { type: 'application/json' }))}>Download</button>
       </div>
       ${this.#error ? html`<p class="bad" role="alert">${this.#error}</p>` : nothing}
-      ${this.#bytes ? html`<st-json tabindex="0" role="region" aria-label="JSON" .value=${this.#value} .follow=${(digest: string) => this.#leads(digest) !== undefined}
-        @follow=${(e: Follow) => this.#leads(e.digest)?.()}></st-json>` : nothing}`
+      ${this.#bytes ? html`<st-json tabindex="0" role="region" aria-label="JSON" .value=${this.#value} .follow=${(digest: string) => this.#lead(digest) !== undefined}
+        @follow=${(e: Follow) => void this.#follow(e.digest)}></st-json>` : nothing}`
   }
 
   #title(which: string): string {
     const { image, summary } = this.session
     if (which === 'config') return 'How a container of this image is run, and how it was made'
     if (which === 'index') return `Index ${short(summary?.digest ?? '')}: what there is for each platform`
+    if (which.startsWith('blob:')) return `Blob ${short(which.slice('blob:'.length))}`
+    const platform = summary?.manifests?.find(m => m.digest === which.replace('config:', ''))?.platform
+    if (which.startsWith('config:')) return `Config of ${visible(platform ?? 'another image')}`
+    if (platform && !platform.startsWith('unknown') && which !== 'manifest') return `Manifest ${short(which)}: the image for ${visible(platform)}`
     return `Manifest ${short(which === 'manifest' ? (image?.digest ?? '') : which)}: the parts of the image`
   }
 
-  /** Where a digest leads. */
-  #leads(digest: string): (() => void) | undefined {
-    const { layers, summary } = this.session
-    const layer = layers.find(l => l.digest === digest) ?? layers[this.session.image?.layers.findIndex(l => l.diffId === digest) ?? -1]
-    if (layer) return () => this.go({ tab: 'files', layer: layer.index, path: '', query: '' })
-    if (summary?.manifests?.some(m => m.digest === digest) && digest !== summary.image?.digest) return () => this.go({ tab: 'manifest', doc: digest })
-    if (digest === summary?.image?.digest) return () => this.go({ tab: 'manifest', doc: '' })
-    if (digest === summary?.digest) return () => this.go({ tab: 'manifest', doc: 'index' })
-    const config = (this.#value as { config?: { digest?: string } } | undefined)?.config?.digest
-    return digest === config && this.#which === 'manifest' ? () => this.go({ tab: 'config', doc: '' }) : undefined
+  #lead = (digest: string): Lead | undefined => leadOf(digest, this.session, this.#which, this.#value)
+
+  async #follow(digest: string): Promise<void> {
+    const lead = this.#lead(digest)
+    if (!lead) return
+    if ('go' in lead) {
+      if (lead.platform) this.dispatchEvent(new Choose({ platform: lead.platform, view: lead.go }))
+      else this.go(lead.go)
+      return
+    }
+    const { signal } = this.#abort
+    try {
+      keep(lead.blob.replace(':', '-'), await blob(this.session, lead.blob, signal))
+    } catch (err) {
+      if (signal.aborted) return
+      this.#error = problemOf(err).message
+      this.requestUpdate()
+    }
   }
 }
 

@@ -1,12 +1,13 @@
 import { css, html, nothing } from 'lit'
 import { bytes, short, visible } from '../format.js'
 import { shared } from '../styles.js'
+import type { View } from '../view.js'
 import { kindWords, sentences } from '../words.js'
 import { Part } from './part.js'
 
 /** Asks for another platform or tag of what is open. */
 export class Choose extends Event {
-  constructor(readonly choice: { platform?: string; tag?: string }) {
+  constructor(readonly choice: { platform?: string; tag?: string; view?: Partial<View> }) {
     super('choose', { bubbles: true, composed: true })
   }
 }
@@ -21,6 +22,7 @@ export class Summary extends Part {
     select { border: 1px solid var(--line); border-radius: 6px; background: var(--panel); color: var(--text); padding: 2px 6px; max-width: 260px; }
     .words { margin-top: 4px; max-width: 130ch; text-wrap: pretty; overflow-wrap: anywhere; }
     .digest { font-size: 12px; }
+    .take { padding: 1px 10px; font-size: 13px; margin-left: auto; }
   `]
 
   override render() {
@@ -33,6 +35,7 @@ export class Summary extends Part {
         <h1>${visible(subject.title)}</h1>
         ${this.#tags()} ${this.#platforms()}
         <button class="link mono digest" title="Show the manifest of ${digest}" @click=${() => this.go({ tab: 'manifest', doc: '' })}>${short(digest)}</button>
+        <button class="button take" @click=${() => this.go({ tab: 'copy', path: '' })}>Copy or download…</button>
       </div>
       <p class="words">${words.join(' ')}</p>`
   }
@@ -55,10 +58,9 @@ export class Summary extends Part {
 
   #platforms() {
     const { summary } = this.session
-    const all = (summary?.manifests ?? []).filter(m => m.platform && !m.platform.startsWith('unknown') && !m.attestationFor)
-    const names = [...new Set(all.map(m => m.platform!))]
+    const names = this.session.platforms
     if (names.length < 2 && summary?.image) return nothing
-    const now = all.find(m => m.digest === summary?.image?.digest)?.platform ?? ''
+    const now = summary?.manifests?.find(m => m.digest === summary.image?.digest)?.platform ?? ''
     const choose = (e: Event) => this.dispatchEvent(new Choose({ platform: (e.target as HTMLSelectElement).value }))
     return names.length === 0 ? nothing : html`<label>Platform <select id="platform" @change=${choose}>
       ${now ? nothing : html`<option value="" selected>choose…</option>`}

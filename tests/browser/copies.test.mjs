@@ -1,0 +1,171 @@
+// What is open is taken away: as a download, or into a registry. WORLD.out is where the downloads are left for other tools to read.
+
+import assert from 'node:assert/strict'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { serve } from './server.mjs'
+import { Tab } from './tab.mjs'
+
+const browser = process.env.BROWSER ?? 'chromium'
+const world = JSON.parse(process.env.WORLD)
+
+let tab
+let server
+
+before(async () => {
+  server = await serve({ '/fixtures/': world.fixtures, '/': world.dist })
+  tab = await Tab.open(browser)
+})
+
+after(async () => {
+  await tab?.close()
+  server?.close()
+})
+
+async function visit(fragment) {
+  await tab.goto('about:blank')
+  await tab.goto(`${server.url}#${fragment}`)
+  await tab.read()
+  await tab.click('.take')
+  await tab.see('st-copy legend')
+}
+
+const choose = value => tab.click(`st-copy input[value=${value}]`)
+
+/** Presses the button and keeps what the browser gets to save; without a picker, which no driver can answer. */
+async function download(file) {
+  const base64 = await tab.run(async () => {
+    globalThis.showSaveFilePicker = undefined
+    const saved = new Promise(resolve => {
+      const make = URL.createObjectURL
+      URL.createObjectURL = blob => {
+        if (!(blob instanceof Blob) || blob.type === 'text/javascript') return make.call(URL, blob)
+        URL.createObjectURL = make
+        resolve(blob)
+        return 'data:,'
+      }
+    })
+    find('st-copy .main').click()
+    const blob = await Promise.race([saved, new Promise((_, no) => setTimeout(() => no(new Error(find('st-copy').shadowRoot.textContent)), 30_000))])
+    const url = await new Promise(ok => { const r = new FileReader(); r.onload = () => ok(r.result); r.readAsDataURL(blob) })
+    return url.slice(url.indexOf(',') + 1)
+  })
+  await writeFile(join(world.out, file), Buffer.from(base64, 'base64'))
+  await tab.see('st-copy .done', 'Saved.')
+  return (await tab.lines('st-copy', '.digest'))[0]
+}
+
+async function copied() {
+  await tab.see('st-copy .done', 'Copied.')
+  return (await tab.lines('st-copy', '.digest'))[0]
+}
+
+test('an index is downloaded whole, with its digest', async () => {
+  await visit('ref=example:latest')
+  await tab.see('st-foot code', 'stevedore copy oci:testdata/harbor:latest oci-archive:harbor-latest.tar:latest')
+  await tab.shot('copy')
+  assert.equal(await download('whole.tar'), world.index)
+  await tab.shot('saved')
+  tab.calm()
+})
+
+test('one platform of it is downloaded as another format', async () => {
+  await tab.select('#which', 'linux/arm64/v8')
+  await tab.see('st-foot code', 'stevedore copy --platform linux/arm64/v8 oci:testdata/harbor:latest oci-archive:harbor-latest-linux-arm64-v8.tar:latest')
+  assert.equal(await download('one.tar'), world.other.manifest)
+  await choose('docker-archive')
+  await tab.see('st-foot code', 'docker-archive:harbor-latest-linux-arm64-v8.tar:harbor:latest')
+  assert.equal(await download('docker.tar'), world.other.manifest)
+  await tab.see('st-copy .done', 'Left out: 1 of 2 images: linux/amd64')
+})
+
+test('where the browser lets a page save to the disk, it is written there', async () => {
+  await choose('oci-archive')
+  const digest = await tab.run(async () => {
+    const root = await navigator.storage.getDirectory()
+    const handle = await root.getFileHandle('picked.tar', { create: true })
+    globalThis.showSaveFilePicker = async ({ suggestedName }) => {
+      globalThis.suggested = suggestedName
+      return handle
+    }
+    find('st-copy .main').click()
+    while (!find('st-copy .done')) await new Promise(r => setTimeout(r, 30))
+    return [globalThis.suggested, (await handle.getFile()).size]
+  })
+  assert.equal(digest[0], 'harbor-latest-linux-arm64-v8.tar')
+  assert.ok(digest[1] > 1_000_000)
+})
+
+test('a dropped file is copied to a registry', async () => {
+  await tab.goto('about:blank')
+  await tab.goto(server.url)
+  await tab.drop('/fixtures/harbor.oci.tar', 'harbor.oci.tar')
+  await tab.see('h1', 'harbor.oci.tar')
+  await tab.read()
+  await tab.select('st-summary select', 'latest')
+  await tab.read()
+  await tab.click('.take')
+  await choose('registry')
+  await tab.type('#to', `${world.to}/dropped:1`)
+  await tab.see('st-foot code', `stevedore copy oci-archive:harbor.oci.tar:latest ${world.to}/dropped:1`)
+  await tab.click('st-copy .main')
+  assert.equal(await copied(), world.index)
+  await tab.shot('copied')
+})
+
+test('registry to registry: with a login for the one that wants it', async () => {
+  await visit(`ref=${world.open}/harbor:latest`)
+  await choose('registry')
+  await tab.type('#to', `${world.secret}/private:1`)
+  await tab.click('st-copy .main')
+  await tab.see('st-copy st-problem form')
+  await tab.see('st-copy label', world.secret)
+  await tab.shot('copy-login')
+  await tab.type('input[name=username]', 'user')
+  await tab.type('input[name=password]', 'open sesame')
+  await tab.click('st-copy st-problem button', 'Log in')
+  assert.equal(await copied(), world.index)
+})
+
+test('to a registry that lets no page write it says what to do, and the relay writes', async () => {
+  await visit(`ref=${world.open}/harbor:latest`)
+  await choose('registry')
+  await tab.type('#to', `${world.closed}/relayed:1`)
+  await tab.click('st-copy .main')
+  await tab.see('st-copy .what', `--allow-push ${world.closed}`)
+  await tab.goto('about:blank')
+  await tab.goto(world.web)
+  await tab.type('#ref', `${world.open}/harbor:latest`)
+  await tab.click('button', 'Look inside')
+  await tab.see('st-summary h1')
+  await tab.read()
+  await tab.click('.take')
+  await choose('registry')
+  await tab.type('#to', `${world.closed}/relayed:1`)
+  await tab.click('st-copy .main')
+  assert.equal(await copied(), world.index)
+})
+
+test('a copy is stopped, and leaves nothing', async () => {
+  await tab.goto('about:blank')
+  await tab.goto(server.url)
+  await tab.driver.choose('#file', world.large)
+  await tab.see('.busy', 'Reading layers')
+  await tab.click('.busy button', 'Stop')
+  await tab.see('st-problem h2', 'Stopped.')
+  await tab.click('.take')
+  await tab.see('st-foot code', 'stevedore copy docker-archive:large.tar oci-archive:large-copy.tar')
+  await tab.run(() => { globalThis.showSaveFilePicker = undefined })
+  await tab.click('st-copy .main')
+  await tab.see('st-copy .busy', ' of ')
+  await tab.shot('copying')
+  await tab.click('st-copy .busy button', 'Stop')
+  await tab.see('st-copy st-problem h2', 'Stopped.')
+  await tab.gone('st-copy .busy')
+  assert.equal(await tab.run(async () => {
+    let size = 0
+    for await (const file of (await (await navigator.storage.getDirectory()).getDirectoryHandle('stevedore-download')).values()) size += (await file.getFile()).size
+    return size
+  }), 0)
+})
