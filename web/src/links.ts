@@ -23,7 +23,7 @@ interface Document {
  */
 export function leadOf(digest: string, session: Session, which: string, value: unknown): Lead | undefined {
   const document = (typeof value === 'object' && value !== null ? value : {}) as Document
-  return toLayer(digest, session) ?? toDocument(digest, session, which, document) ?? toOther(digest, session, which, document) ?? toBlob(digest, document)
+  return toOther(digest, session, which, document) ?? toLayer(digest, session) ?? toDocument(digest, session, which, document) ?? toBlob(digest, document)
 }
 
 /** A layer of the image that is open, by its digest or its diff ID. */
@@ -41,7 +41,7 @@ function toDocument(digest: string, { summary }: Session, which: string, { confi
   return which === 'manifest' ? { go: { tab: 'config', doc: '' } } : manifest(`config:${which}`)
 }
 
-/** A layer of another image of the index. */
+/** A layer of another image of the index; also where this one has the same. */
 function toOther(digest: string, { summary }: Session, which: string, { layers, rootfs }: Document): Lead | undefined {
   const first = (one: ChildManifest) => summary?.manifests?.find(m => m.platform === one.platform) === one
   const of = summary?.manifests?.find(m => m.digest === which.replace('config:', ''))
