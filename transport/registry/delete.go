@@ -19,11 +19,26 @@ import (
 	"github.com/stevedore-oci/stevedore/fetchshim"
 )
 
-// DeleteManifest implements [content.Deleter] (spec.md, "Deleting Manifests").
+// DeleteManifest implements [content.Deleter] (spec.md, "Deleting Manifests"). It is read first: a referrer has a place in the tag
+// that lists those of its subject where the registry has no such list.
 func (r *repository) DeleteManifest(ctx context.Context, d digest.Digest) error {
 	if err := oci.CheckDigest(d.String()); err != nil {
 		return errs.Wrap(r.name, err)
 	}
+	doc, err := r.Manifest(ctx, d.String())
+	if errs.Of(err) == errs.NotFound {
+		return err
+	}
+	if err := r.deleteManifest(ctx, d); err != nil {
+		return err
+	}
+	if subject, ok := doc.Subject(); ok {
+		return (&sink{repository: r.c.repository(r.ref, "pull,push,delete")}).forget(ctx, subject, d)
+	}
+	return nil
+}
+
+func (r *repository) deleteManifest(ctx context.Context, d digest.Digest) error {
 	_, err := r.delete(ctx, distspec.Manifest, d.String(), r.subject(d.String()), "manifest")
 	return err
 }
@@ -92,7 +107,7 @@ func (r *repository) replaceTag(ctx context.Context, tag string) error {
 		if err := s.push(ctx, name, doc); err != nil {
 			return err
 		}
-		if err := r.DeleteManifest(ctx, doc.Digest()); err != nil {
+		if err := r.deleteManifest(ctx, doc.Digest()); err != nil {
 			if name == tag {
 				err = errors.Join(err, s.push(context.WithoutCancel(ctx), tag, was))
 			}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"slices"
 
+	"github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/specs-go"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
@@ -68,8 +69,54 @@ func (s *sink) list(ctx context.Context, tag string, d v1.Descriptor) error {
 	return s.extend(ctx, tag, doc, d)
 }
 
-// extend keeps the members and entries of the index that nobody here knows.
+// forget takes a referrer that was deleted out of the tag that lists those of its subject, and the tag away with the last one.
+func (s *sink) forget(ctx context.Context, subject v1.Descriptor, d digest.Digest) error {
+	if lists, err := s.lists(ctx, subject); lists || err != nil {
+		return err
+	}
+	s.c.listing.Lock()
+	defer s.c.listing.Unlock()
+	tag := content.ReferrersTag(subject.Digest)
+	doc, err := s.Manifest(ctx, tag)
+	if errs.Of(err) == errs.NotFound {
+		return nil
+	}
+	if err != nil || !doc.IsIndex() {
+		return err
+	}
+	x, err := doc.Index()
+	if err != nil {
+		return errs.Wrap(s.subject(tag), err)
+	}
+	gone := func(o v1.Descriptor) bool { return o.Digest == d }
+	switch {
+	case !slices.ContainsFunc(x.Manifests, gone):
+		return nil
+	case !slices.ContainsFunc(x.Manifests, func(o v1.Descriptor) bool { return !gone(o) }):
+		return s.deleteManifest(ctx, doc.Digest())
+	}
+	return s.rewrite(ctx, tag, doc, func(entries []json.RawMessage) []json.RawMessage {
+		var kept []json.RawMessage
+		for i, e := range entries {
+			if !gone(x.Manifests[i]) {
+				kept = append(kept, e)
+			}
+		}
+		return kept
+	})
+}
+
+// extend adds d to the index of a tag.
 func (s *sink) extend(ctx context.Context, tag string, doc oci.Document, d v1.Descriptor) error {
+	entry, err := json.Marshal(d)
+	if err != nil {
+		return errs.New(errs.Internal, s.name, "%w", err)
+	}
+	return s.rewrite(ctx, tag, doc, func(entries []json.RawMessage) []json.RawMessage { return append(entries, entry) })
+}
+
+// rewrite changes the entries of the index of a tag, and keeps its members and the entries that nobody here knows.
+func (s *sink) rewrite(ctx context.Context, tag string, doc oci.Document, change func([]json.RawMessage) []json.RawMessage) error {
 	o, err := oci.ParseObject(doc.Raw, s.subject(tag))
 	if err != nil {
 		return err
@@ -78,11 +125,7 @@ func (s *sink) extend(ctx context.Context, tag string, doc oci.Document, d v1.De
 	if err := oci.Unmarshal(o.Get("manifests"), &entries); err != nil {
 		return errs.New(errs.Input, s.subject(tag), "manifests: %v", err)
 	}
-	entry, err := json.Marshal(d)
-	if err != nil {
-		return errs.New(errs.Internal, s.name, "%w", err)
-	}
-	if err := o.Set("manifests", append(entries, entry)); err != nil {
+	if err := o.Set("manifests", change(entries)); err != nil {
 		return err
 	}
 	raw, err := o.Bytes()

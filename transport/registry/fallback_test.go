@@ -69,6 +69,21 @@ func TestFallbackTag(t *testing.T) {
 	}
 	require.Len(t, seen, 5)
 
+	// A referrer that is deleted is listed no longer, and the list goes with the last one.
+	deleter, ok := content.As[content.Deleter](c.Repository(r))
+	require.True(t, ok)
+	for n := range 5 {
+		require.NoError(t, deleter.DeleteManifest(t.Context(), signature(n, subject).Digest()))
+		left := 0
+		for _, err := range content.Referrers(t.Context(), c.Repository(r), subject.Digest) {
+			require.NoError(t, err)
+			left++
+		}
+		require.Equal(t, 4-n, left)
+	}
+	_, err = c.Repository(r).Manifest(t.Context(), tag)
+	require.Equal(t, errs.NotFound, errs.Of(err))
+
 	// What somebody else wrote into the index stays.
 	s := c.Sink(r)
 	strange := oci.Document{MediaType: v1.MediaTypeImageIndex, Raw: fmt.Appendf(nil,
