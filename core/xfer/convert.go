@@ -71,9 +71,11 @@ func (p *Plan) convertible(n *node, subject string) error {
 	return errs.New(errs.Unsupported, subject, "is an artifact, which cannot be written in the %s format", p.o.Format)
 }
 
-// dropAnnotations removes what the Docker format does not have.
+// dropAnnotations removes what the Docker format does not have, and says so once.
 func (p *Plan) dropAnnotations(o *oci.Object) {
 	if o.Delete("annotations") {
-		p.o.Event(event.Event{Kind: event.Warning, Subject: p.subject, Message: "the Docker format has no annotations; they are left out"})
+		p.warned.Do(func() {
+			p.o.Event(event.Event{Kind: event.Warning, Subject: p.subject, Message: "the Docker format has no annotations; they are left out"})
+		})
 	}
 }

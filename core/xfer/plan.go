@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
@@ -30,6 +31,7 @@ type Plan struct {
 	extras  []extra
 	held    int64 // bytes of all documents
 	left    []string
+	warned  *sync.Once // that annotations are left out
 }
 
 // node is one manifest or index as the source has it, and what of it is copied.
@@ -45,7 +47,7 @@ type node struct {
 // New reads the manifests that ref names at src and decides what is copied. subject is what errors name. The plan reads from
 // src until it is moved; src stays the caller's. Kinds: those of src, not_found (a platform that is not there), input.
 func New(ctx context.Context, src content.Source, ref, subject string, o Options) (*Plan, error) {
-	p := &Plan{src: src, o: o.withDefaults(), subject: subject, nodes: map[digest.Digest]*node{}}
+	p := &Plan{warned: new(sync.Once), src: src, o: o.withDefaults(), subject: subject, nodes: map[digest.Digest]*node{}}
 	return p, p.wrap(p.make(ctx, ref))
 }
 

@@ -21,6 +21,7 @@ import (
 	"github.com/stevedore-oci/stevedore/core/content"
 	"github.com/stevedore-oci/stevedore/core/content/contenttest"
 	"github.com/stevedore-oci/stevedore/core/errs"
+	"github.com/stevedore-oci/stevedore/core/event"
 	"github.com/stevedore-oci/stevedore/core/oci"
 	"github.com/stevedore-oci/stevedore/core/xfer"
 	"github.com/stevedore-oci/stevedore/transport/mem"
@@ -477,4 +478,27 @@ func TestTagThatMoves(t *testing.T) {
 	doc, err = src.Manifest(t.Context(), "v1")
 	require.NoError(t, err)
 	require.Equal(t, other.Root, doc)
+}
+
+// TestAnnotationsLeftOut says once that the Docker format has none, however many manifests had some.
+func TestAnnotationsLeftOut(t *testing.T) {
+	f := contenttest.NewIndex()
+	x := v1.Index{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: v1.MediaTypeImageIndex, Annotations: map[string]string{"k": "v"}}
+	for i := range f.Children {
+		c := &f.Children[i]
+		c.Raw = append([]byte(`{"annotations":{"k":"v"},`), c.Raw[1:]...)
+		x.Manifests = append(x.Manifests, c.Descriptor())
+	}
+	f.Root = document(t, v1.MediaTypeImageIndex, x)
+	warnings := 0
+	p := plan(t, repository(t, f), xfer.Options{Format: xfer.Docker, Event: func(e event.Event) {
+		if e.Kind == event.Warning {
+			warnings++
+		}
+	}})
+	dst, _ := move(t, p)
+	require.Equal(t, 1, warnings)
+	doc, err := dst.Manifest(t.Context(), "v1")
+	require.NoError(t, err)
+	require.NotContains(t, string(doc.Raw), "annotations")
 }
