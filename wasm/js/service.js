@@ -1,5 +1,6 @@
 import { textOf } from './errors.js'
 import { turn } from './host.js'
+import { Inflater } from './inflate.js'
 import { keeping } from './kept.js'
 import { relayFetch } from './relay.js'
 
@@ -69,6 +70,7 @@ export class Service {
       plainHttp,
       hidesHeaders: true,
       turn,
+      gunzip: () => new Inflater(),
       files: files.map(([name, file]) => [name, file instanceof Blob ? file : distant(file, ask)]),
       fetch: this.#fetch(relay, keep),
       credential: credentials ? registry => ask({ type: 'credential', registry }) : undefined,

@@ -6,6 +6,7 @@ import (
 	"context"
 	"io"
 	"io/fs"
+	"slices"
 	"sync"
 	"syscall/js"
 
@@ -14,10 +15,10 @@ import (
 )
 
 // A read fetches a window of the Blob, since each costs a turn of the event loop. Some are kept: the layers of one archive
-// are read side by side from one file.
+// are read side by side from one file. Where one window follows another, the next is fetched while this one is used.
 const (
 	windowSize = 512 << 10 // bytes
-	maxWindows = 4
+	maxWindows = 8
 )
 
 // file reads a Blob through windows, the most recently used last.
@@ -30,9 +31,11 @@ type file struct {
 	windows []window
 }
 
+// window is a part of the Blob; its bytes are nil until somebody has waited for them.
 type window struct {
-	off int64
-	b   []byte
+	off    int64
+	coming js.Value // the promise of an ArrayBuffer
+	b      []byte
 }
 
 func newFile(ctx context.Context, blob js.Value) fsys.File {
@@ -82,36 +85,67 @@ func (f *file) name() string {
 func (f *file) copyFrom(p []byte, off int64) (int, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for i, w := range f.windows {
-		if off >= w.off && off < w.off+int64(len(w.b)) {
-			f.windows = append(append(f.windows[:i], f.windows[i+1:]...), w)
-			return copy(p, w.b[off-w.off:]), nil
-		}
-	}
 	start := off - off%windowSize
-	b, err := slice(f.ctx, f.blob, start, min(start+windowSize, f.size))
-	if err != nil {
-		return 0, err
+	follows := f.index(start-windowSize) >= 0
+	w := f.take(start)
+	if follows && f.index(start+windowSize) < 0 && start+windowSize < f.size {
+		f.keep(f.fetch(start + windowSize))
 	}
-	if off-start >= int64(len(b)) {
+	if w.b == nil {
+		b, err := bytes(f.ctx, w.coming)
+		if err != nil {
+			return 0, err
+		}
+		w.b, w.coming = b, js.Value{}
+	}
+	f.keep(w)
+	if off-start >= int64(len(w.b)) {
 		return 0, io.ErrUnexpectedEOF // the file shrank
 	}
-	if len(f.windows) == maxWindows {
-		f.windows = append(f.windows[:0], f.windows[1:]...)
-	}
-	f.windows = append(f.windows, window{start, b})
-	return copy(p, b[off-start:]), nil
+	return copy(p, w.b[off-start:]), nil
 }
 
-// slice reads the bytes from start to end of a Blob (https://w3c.github.io/FileAPI/#slice-method-algo). A file that
-// changed on disk since it was chosen cannot be read any more: the browser says NotReadableError.
-func slice(ctx context.Context, blob js.Value, start, end int64) ([]byte, error) {
-	buffer, err := promise.Await(ctx, blob.Call("slice", float64(start), float64(end)).Call("arrayBuffer"))
+// index is that of the window at start, or -1.
+func (f *file) index(start int64) int {
+	return slices.IndexFunc(f.windows, func(w window) bool { return w.off == start })
+}
+
+// take removes the window at start from those that are kept; it is fetched where there is none.
+func (f *file) take(start int64) window {
+	i := f.index(start)
+	if i < 0 {
+		return f.fetch(start)
+	}
+	w := f.windows[i]
+	f.windows = slices.Delete(f.windows, i, i+1)
+	return w
+}
+
+// keep puts w among the windows, in place of the one that was not used for longest.
+func (f *file) keep(w window) {
+	if len(f.windows) == maxWindows {
+		f.windows = slices.Delete(f.windows, 0, 1)
+	}
+	f.windows = append(f.windows, w)
+}
+
+// fetch begins to read a window (https://w3c.github.io/FileAPI/#slice-method-algo).
+func (f *file) fetch(start int64) window {
+	end := min(start+windowSize, f.size)
+	coming := f.blob.Call("slice", float64(start), float64(end)).Call("arrayBuffer")
+	coming.Call("catch", js.Global().Get("Function").Get("prototype")) // nobody may come to wait for it
+	return window{off: start, coming: coming}
+}
+
+// bytes waits for a window. A file that changed on disk since it was chosen cannot be read any more: the browser says
+// NotReadableError.
+func bytes(ctx context.Context, coming js.Value) ([]byte, error) {
+	buffer, err := promise.Await(ctx, coming)
 	if err != nil {
 		return nil, err
 	}
-	bytes := js.Global().Get("Uint8Array").New(buffer)
-	b := make([]byte, bytes.Length())
-	js.CopyBytesToGo(b, bytes)
+	array := js.Global().Get("Uint8Array").New(buffer)
+	b := make([]byte, array.Length())
+	js.CopyBytesToGo(b, array)
 	return b, nil
 }

@@ -95,7 +95,10 @@ func (m *module) env(h host) (*core.Env, error) {
 	mux := transport.New(o)
 	env := &core.Env{
 		Source: mux.Open, Registry: mux.Registry, File: mux.OpenFile, Clock: o.Clock, Event: emit, Yield: yield, Platform: platform,
-		Output: out, Gunzip: gunzip,
+		Output: out,
+	}
+	if h.has("gunzip") {
+		env.Gunzip = h.gunzip
 	}
 	if m.o.Writes != nil {
 		m.o.Writes(mux, env)

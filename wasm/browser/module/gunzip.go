@@ -11,15 +11,10 @@ import (
 	"github.com/stevedore-oci/stevedore/fetchshim/jsfetch/promise"
 )
 
-// gunzip has the browser decompress (https://compression.spec.whatwg.org/#decompression-stream), which is some three times
-// as fast as this program. A browser refuses what follows the first member of a file.
-func gunzip(ctx context.Context, r io.Reader) (io.ReadCloser, error) {
-	var z *inflater
-	err := promise.Try(func() {
-		stream := js.Global().Get("DecompressionStream").New("gzip")
-		z = &inflater{writer: stream.Get("writable").Call("getWriter"), reader: stream.Get("readable").Call("getReader")}
-	})
-	if err != nil {
+// gunzip has the host decompress. It may refuse what follows the first member of a file, as browsers do.
+func (h host) gunzip(ctx context.Context, r io.Reader) (io.ReadCloser, error) {
+	z := &inflater{}
+	if err := promise.Try(func() { z.host = h.Call("gunzip") }); err != nil {
 		return nil, err
 	}
 	z.ctx, z.cancel = context.WithCancel(ctx)
@@ -28,25 +23,28 @@ func gunzip(ctx context.Context, r io.Reader) (io.ReadCloser, error) {
 }
 
 type inflater struct {
-	ctx            context.Context
-	cancel         context.CancelFunc
-	writer, reader js.Value
-	rest           js.Value // of the piece that came last
-	at, length     int
+	ctx    context.Context
+	cancel context.CancelFunc
+	host   js.Value
+	piece  []byte // what came last, whole
+	rest   []byte // of piece
 
 	mu     sync.Mutex
 	source error // of what is decompressed
 }
 
+// fed is how many bytes are written at once: each write costs a turn of the event loop, or several.
+const fed = 256 << 10
+
 // feed writes what is to be decompressed; a write waits until there is room.
 func (z *inflater) feed(r io.Reader) {
-	buf := make([]byte, piece)
+	buf := make([]byte, fed)
 	for {
 		n, err := r.Read(buf)
 		if n > 0 {
 			bytes := js.Global().Get("Uint8Array").New(n)
 			js.CopyBytesToJS(bytes, buf[:n])
-			if _, werr := promise.Await(z.ctx, z.writer.Call("write", bytes)); werr != nil {
+			if _, werr := promise.Await(z.ctx, z.host.Call("write", bytes)); werr != nil {
 				return // the reader is told as well
 			}
 		}
@@ -57,17 +55,17 @@ func (z *inflater) feed(r io.Reader) {
 			z.mu.Lock()
 			z.source = err
 			z.mu.Unlock()
-			swallow(z.writer.Call("abort"))
+			z.host.Call("abort")
 			return
 		}
-		swallow(z.writer.Call("close"))
+		z.host.Call("close")
 		return
 	}
 }
 
 func (z *inflater) Read(p []byte) (int, error) {
-	for z.at == z.length {
-		got, err := promise.Await(z.ctx, z.reader.Call("read"))
+	if len(z.rest) == 0 {
+		got, err := promise.Await(z.ctx, z.host.Call("read"))
 		if err != nil {
 			z.mu.Lock()
 			defer z.mu.Unlock()
@@ -76,23 +74,23 @@ func (z *inflater) Read(p []byte) (int, error) {
 			}
 			return 0, err
 		}
-		if got.Get("done").Truthy() {
+		n := got.Length()
+		if n == 0 {
 			return 0, io.EOF
 		}
-		z.rest, z.at = got.Get("value"), 0
-		z.length = z.rest.Length()
+		if cap(z.piece) < n {
+			z.piece = make([]byte, n)
+		}
+		z.rest = z.piece[:js.CopyBytesToGo(z.piece[:cap(z.piece)], got)]
 	}
-	n := js.CopyBytesToGo(p, z.rest.Call("subarray", z.at))
-	z.at += n
+	n := copy(p, z.rest)
+	z.rest = z.rest[n:]
 	return n, nil
 }
 
 // Close ends the decompression, and the reading of what it gets.
 func (z *inflater) Close() error {
 	z.cancel()
-	swallow(z.reader.Call("cancel"))
+	z.host.Call("cancel")
 	return nil
 }
-
-// swallow takes the rejection of a promise that nobody waits for: whoever reads is told why.
-func swallow(p js.Value) { p.Call("catch", js.Global().Get("Function").Get("prototype")) }

@@ -24,6 +24,7 @@ import (
 //	files         [string, Blob][]: the inputs; of a Blob only size, name and slice().arrayBuffer() are used
 //	fetch         a function in place of the global fetch, or undefined
 //	credential    (registry) → Promise<{username, password, token} | undefined>, or undefined
+//	gunzip        () → what decompresses gzip (wasm/js/inflate.js), or undefined where the module does
 //	turn          () → Promise, kept when the event loop had its turn
 //
 // and functions that a call calls: event(json) and, once and last, result(json | undefined) or error(kind, text, hint);
