@@ -4,157 +4,185 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"sync/atomic"
 )
 
-var copyGroup = group{
-	name:  "copy",
-	title: "Copying an image of about 1 GiB",
-	intro: "Seven layers, in every direction, between layouts on one disk and the registries of other projects on the loopback. Before each run the " +
-		"destination is made empty, or a repository that does not exist; a registry keeps the bytes of earlier runs all the same, and so all tools write to the same disk cache.",
-	limits: "from and to a registry the loopback, the registry and SHA-256, which every tool computes over every byte it takes; between layouts nothing but the " +
-		"file system, where blobs are linked.",
-	tables: func(ctx context.Context, e *env) ([]table, error) {
-		dir, tag, err := e.layoutOf("big", "latest", 1050)
-		if err != nil {
-			return nil, err
-		}
-		var tables []table
-		for _, r := range []struct {
-			name  string
-			start func(context.Context, string) (string, error)
-		}{{"docker-registry", e.dockerRegistry}, {"olareg", e.olareg}} {
-			a, err := r.start(ctx, "a")
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", r.name, err)
-			}
-			b, err := r.start(ctx, "b")
-			if err != nil {
-				return nil, err
-			}
-			if _, err := process(e.temp, e.bin("stevedore"), "copy", "oci:"+dir+":"+tag, a+"/big:v1", b+"/there:v1")(ctx); err != nil {
-				return nil, err
-			}
-			tables = append(tables, e.directions(r.name, dir, tag, a, b)...)
-		}
-		return tables, e.measure(ctx, tables)
-	},
-}
+// copyMegabytes is the size of the image that is copied. It is always a generated one: seven layers of one size.
+const copyMegabytes = 1050
 
-// directions are the tables of one kind of registry: a has big:v1, and b has there:v1 of the same image.
-func (e *env) directions(registry, dir, tag, a, b string) []table {
-	var n atomic.Int64
-	out := filepath.Join(e.temp, "out")
-	empty := func(context.Context) error { return os.RemoveAll(out) }
-	fresh := func(host string) string { return fmt.Sprintf("%s/fresh%d", host, n.Load()) }
-	next := func(context.Context) error { n.Add(1); return nil }
-	src := a + "/big:v1"
-	tool := func(name string, prepare func(context.Context) error, args func() []string) contender {
-		bin := name
-		if name == "stevedore" {
-			bin = e.bin(name)
-		}
-		return contender{name: name, prepare: prepare, run: func(ctx context.Context) (sample, error) {
-			return process(e.temp, bin, args()...)(ctx)
-		}}
+const (
+	registryLimits = "the registry, and SHA-256, which both ends compute over every byte on the same processors."
+	requestLimits  = "the registry's answers; no blob moves."
+)
+
+// copyGroups are the directions, a section each, so that one can be measured anew in a few minutes.
+func copyGroups() []group {
+	between := func(name, title, limits string, source func(c *copies) string, dest func(c *copies) (func() string, func(context.Context) error)) group {
+		return direction(name, title, limits, func(c *copies) []contender {
+			from := source(c)
+			to, prepare := dest(c)
+			return c.between(from, to, prepare)
+		})
 	}
-	plain := []string{"--src-tls-verify=false", "--dest-tls-verify=false"}
-	skopeo := func(from, to string) []string {
-		return append([]string{"--insecure-policy", "copy", "--quiet", "--all", "--preserve-digests"}, append(plain, from, to)...)
-	}
-	regctl := func(from, to string) []string {
-		return []string{"image", "copy", "--host", "reg=" + a + ",tls=disabled", "--host", "reg=" + b + ",tls=disabled", from, to}
-	}
-	to := func(host string) func() string { return func() string { return fresh(host) + ":v1" } }
-	between := func(title, from string, dest func() string, prepare func(context.Context) error) table {
-		return table{title: registry + ": " + title, contenders: []contender{
-			tool("stevedore", prepare, func() []string { return []string{"copy", "--quiet", from, dest()} }),
-			tool("crane", prepare, func() []string { return []string{"copy", "--insecure", from, dest()} }),
-			tool("skopeo", prepare, func() []string { return skopeo("docker://"+from, "docker://"+dest()) }),
-			tool("regctl", prepare, func() []string { return regctl(from, dest()) }),
-			tool("oras", prepare, func() []string { return []string{"copy", "--from-plain-http", "--to-plain-http", from, dest()} }),
-		}}
-	}
-	layout := "oci:" + dir + ":" + tag
-	return []table{
-		{title: registry + ": registry to layout", contenders: []contender{
-			tool("stevedore", empty, func() []string { return []string{"copy", "--quiet", src, "oci:" + out + ":v1"} }),
-			tool("crane", empty, func() []string { return []string{"pull", "--insecure", "--format", "oci", src, out} }),
-			tool("skopeo", empty, func() []string { return skopeo("docker://"+src, "oci:"+out+":v1") }),
-			tool("regctl", empty, func() []string { return regctl(src, "ocidir://"+out+":v1") }),
-			tool("oras", empty, func() []string { return []string{"copy", "--from-plain-http", "--to-oci-layout", src, out + ":v1"} }),
-		}},
-		{title: registry + ": layout to registry", contenders: []contender{
-			tool("stevedore", next, func() []string { return []string{"copy", "--quiet", layout, to(a)()} }),
-			tool("crane", next, func() []string { return []string{"push", "--insecure", "--index", dir, to(a)()} }),
-			tool("skopeo", next, func() []string { return skopeo(layout, "docker://"+to(a)()) }),
-			tool("regctl", next, func() []string { return regctl("ocidir://"+dir+":"+tag, to(a)()) }),
-			tool("oras", next, func() []string {
-				return []string{"copy", "--from-oci-layout", "--to-plain-http", dir + ":" + tag, to(a)()}
+	held := func(c *copies) string { return c.a.host + "/big:v1" }
+	return []group{
+		direction("copy-pull", "registry to layout", registryLimits+" The layout is on the disk when ours has ended, which others leave to the system.", (*copies).pull),
+		direction("copy-push", "layout to registry", registryLimits, (*copies).push),
+		between("copy-across", "registry to registry", registryLimits, held,
+			func(c *copies) (func() string, func(context.Context) error) { return c.fresh(&c.b) }),
+		between("copy-within", "within one registry", requestLimits, held,
+			func(c *copies) (func() string, func(context.Context) error) { return c.fresh(&c.a) }),
+		between("copy-again", "again, with nothing to do", requestLimits, held,
+			func(c *copies) (func() string, func(context.Context) error) {
+				return func() string { return c.b.host + "/there:v1" }, nil
 			}),
-		}},
-		between("registry to registry", src, to(b), next),
-		between("within one registry", src, to(a), next),
-		between("again, with nothing to do", src, func() string { return b + "/there:v1" }, nil),
-		{title: registry + ": layout to layout", contenders: []contender{
-			tool("stevedore", empty, func() []string { return []string{"copy", "--quiet", layout, "oci:" + out + ":v1"} }),
-			tool("skopeo", empty, func() []string { return skopeo(layout, "oci:"+out+":v1") }),
-			tool("regctl", empty, func() []string { return regctl("ocidir://"+dir+":"+tag, "ocidir://"+out+":v1") }),
-			tool("oras", empty, func() []string {
-				return []string{"copy", "--from-oci-layout", "--to-oci-layout", dir + ":" + tag, out + ":v1"}
-			}),
-		}},
+		{
+			name: "copy-layouts", title: "Copying an image of 1 GiB: layout to layout",
+			intro:  "Seven layers, between two folders on one file system. The destination is removed before each run.",
+			limits: "SHA-256 of every byte: blobs are hard links, and are verified before they get their name. No tool shares its time with another.",
+			tables: func(ctx context.Context, e *env) ([]table, error) {
+				c, err := e.newCopies()
+				if err != nil {
+					return nil, err
+				}
+				tables := []table{{title: "layout to layout", contenders: c.layouts()}}
+				return tables, e.measure(ctx, tables)
+			},
+		},
 	}
 }
 
-var syncGroup = group{
-	name:   "sync",
-	title:  "A mirror in step already",
-	intro:  "A repository of 500 tags whose mirror has all of them, at the same digests: what a scheduled run costs that has nothing to do. crane has no sync; it copies all tags.",
-	limits: "one HEAD request for each tag at each end.",
-	tables: func(ctx context.Context, e *env) ([]table, error) {
-		a, err := e.olareg(ctx, "sync-a")
-		if err != nil {
-			return nil, err
-		}
-		b, err := e.olareg(ctx, "sync-b")
-		if err != nil {
-			return nil, err
-		}
-		if err := e.tags(ctx, a, b, 500); err != nil {
-			return nil, err
-		}
-		jobs := filepath.Join(e.temp, "jobs.json")
-		spec := fmt.Sprintf(`[{"source":"%s/app","destination":"%s/app","tags":{}}]`, a, b)
-		if err := os.WriteFile(jobs, []byte(spec), 0o600); err != nil {
-			return nil, err
-		}
-		tables := []table{{title: "500 tags", contenders: []contender{
-			{name: "stevedore sync", run: process(e.temp, e.bin("stevedore"), "sync", jobs)},
-			{name: "skopeo sync", run: process(e.temp, "skopeo", "--insecure-policy", "sync", "--all", "--src", "docker", "--dest", "docker",
-				"--src-tls-verify=false", "--dest-tls-verify=false", a+"/app", b)},
-			{name: "regctl repo copy", run: process(e.temp, "regctl", "repo", "copy", "--host", "reg="+a+",tls=disabled", "--host", "reg="+b+",tls=disabled", a+"/app", b+"/app")},
-			{name: "crane copy --all-tags", run: process(e.temp, "crane", "copy", "--insecure", "--all-tags", a+"/app", b+"/app")},
-		}}}
-		return tables, e.measure(ctx, tables)
-	},
-}
-
-// tags gives the bundled image so many tags at both ends.
-func (e *env) tags(ctx context.Context, a, b string, n int) error {
-	names := make([]string, 0, n)
-	for i := range n {
-		names = append(names, fmt.Sprintf("1.%d.%d", i/10, i%10))
-	}
-	for _, host := range []string{a, b} {
-		first := host + "/app:" + names[0]
-		for _, args := range [][]string{{"copy", "oci:" + filepath.Join(e.root, "testdata/harbor") + ":latest", first}, append([]string{"tag", first}, names[1:]...)} {
-			if out, err := exec.CommandContext(ctx, e.bin("stevedore"), args...).CombinedOutput(); err != nil {
-				return fmt.Errorf("%w: %s", err, out)
+// direction is a group with a table for each kind of registry.
+func direction(name, title, limits string, contenders func(*copies) []contender) group {
+	return group{
+		name: name, title: "Copying an image of 1 GiB: " + title,
+		intro: "Seven layers; the registries are on the loopback and keep what they have in memory, so that their disk decides nothing. " +
+			"Before each run the destination is made empty, or a repository that does not exist.",
+		limits: limits,
+		tables: func(ctx context.Context, e *env) ([]table, error) {
+			var tables []table
+			for _, kind := range []string{"docker-registry", "olareg"} {
+				t, err := e.direction(ctx, kind, contenders)
+				if err != nil {
+					return nil, fmt.Errorf("%s: %w", kind, err)
+				}
+				tables = append(tables, t)
 			}
+			return tables, nil
+		},
+	}
+}
+
+// direction measures one direction with two registries of a kind, a with big:v1 and b with there:v1 of the same image.
+func (e *env) direction(ctx context.Context, kind string, contenders func(*copies) []contender) (table, error) {
+	c, err := e.newCopies()
+	if err != nil {
+		return table{}, err
+	}
+	defer func() { c.a.stop(); c.b.stop() }()
+	for _, r := range []*backend{&c.a, &c.b} {
+		if *r, err = e.backend(ctx, kind); err != nil {
+			return table{}, err
 		}
 	}
-	return nil
+	if _, err := process(e.temp, e.bin("stevedore"), "copy", "oci:"+c.layout, c.a.host+"/big:v1", c.b.host+"/there:v1")(ctx); err != nil {
+		return table{}, err
+	}
+	t := table{title: "with " + kind, contenders: contenders(c)}
+	return t, t.measure(ctx, e.runs)
+}
+
+// copies are the command lines that copy one image.
+type copies struct {
+	e      *env
+	layout string // folder:tag
+	dir    string // folder
+	out    string // a folder to copy to
+	a, b   backend
+	n      atomic.Int64 // of the repository that is copied to
+}
+
+func (e *env) newCopies() (*copies, error) {
+	dir, err := e.generated(copyMegabytes)
+	return &copies{e: e, dir: dir, layout: dir + ":latest", out: filepath.Join(e.beside, "out")}, err
+}
+
+// empty removes the layout that is copied to.
+func (c *copies) empty(context.Context) error { return os.RemoveAll(c.out) }
+
+// fresh is a repository of r that is not there. What the run before has written is removed from registries that keep each
+// repository in a folder of its own.
+func (c *copies) fresh(r *backend) (to func() string, prepare func(context.Context) error) {
+	name := func() string { return fmt.Sprintf("fresh%d", c.n.Load()) }
+	return func() string { return r.host + "/" + name() + ":v1" }, func(context.Context) error {
+		err := os.RemoveAll(filepath.Join(r.dir, name()))
+		c.n.Add(1)
+		return err
+	}
+}
+
+func (c *copies) tool(name string, prepare func(context.Context) error, args func() []string) contender {
+	bin := name
+	if name == "stevedore" {
+		bin = c.e.bin(name)
+	}
+	return contender{name: name, prepare: prepare, run: func(ctx context.Context) (sample, error) {
+		return process(c.e.temp, bin, args()...)(ctx)
+	}}
+}
+
+func (c *copies) skopeo(from, to string) []string {
+	return []string{"--insecure-policy", "copy", "--quiet", "--all", "--preserve-digests", "--src-tls-verify=false", "--dest-tls-verify=false", from, to}
+}
+
+func (c *copies) regctl(from, to string) []string {
+	return []string{"image", "copy", "--host", "reg=" + c.a.host + ",tls=disabled", "--host", "reg=" + c.b.host + ",tls=disabled", from, to}
+}
+
+func (c *copies) pull() []contender {
+	src := c.a.host + "/big:v1"
+	return []contender{
+		c.tool("stevedore", c.empty, func() []string { return []string{"copy", "--quiet", src, "oci:" + c.out + ":v1"} }),
+		c.tool("crane", c.empty, func() []string { return []string{"pull", "--insecure", "--format", "oci", src, c.out} }),
+		{name: "crane, then sync", prepare: c.empty, run: func(ctx context.Context) (sample, error) {
+			return shell(c.e.temp, fmt.Sprintf("crane pull --insecure --format oci %s '%s' && find '%s' -type f -print0 | xargs -0 sync", src, c.out, c.out))(ctx)
+		}},
+		c.tool("skopeo", c.empty, func() []string { return c.skopeo("docker://"+src, "oci:"+c.out+":v1") }),
+		c.tool("regctl", c.empty, func() []string { return c.regctl(src, "ocidir://"+c.out+":v1") }),
+		c.tool("oras", c.empty, func() []string { return []string{"copy", "--from-plain-http", "--to-oci-layout", src, c.out + ":v1"} }),
+	}
+}
+
+func (c *copies) push() []contender {
+	to, next := c.fresh(&c.a)
+	return []contender{
+		c.tool("stevedore", next, func() []string { return []string{"copy", "--quiet", "oci:" + c.layout, to()} }),
+		c.tool("crane", next, func() []string { return []string{"push", "--insecure", c.dir, to()} }),
+		c.tool("skopeo", next, func() []string { return c.skopeo("oci:"+c.layout, "docker://"+to()) }),
+		c.tool("regctl", next, func() []string { return c.regctl("ocidir://"+c.layout, to()) }),
+		c.tool("oras", next, func() []string { return []string{"copy", "--from-oci-layout", "--to-plain-http", c.layout, to()} }),
+	}
+}
+
+func (c *copies) between(from string, to func() string, prepare func(context.Context) error) []contender {
+	return []contender{
+		c.tool("stevedore", prepare, func() []string { return []string{"copy", "--quiet", from, to()} }),
+		c.tool("crane", prepare, func() []string { return []string{"copy", "--insecure", from, to()} }),
+		c.tool("skopeo", prepare, func() []string { return c.skopeo("docker://"+from, "docker://"+to()) }),
+		c.tool("regctl", prepare, func() []string { return c.regctl(from, to()) }),
+		c.tool("oras", prepare, func() []string { return []string{"copy", "--from-plain-http", "--to-plain-http", from, to()} }),
+	}
+}
+
+// layouts has no crane, which copies from one layout to another in no way.
+func (c *copies) layouts() []contender {
+	return []contender{
+		c.tool("stevedore", c.empty, func() []string { return []string{"copy", "--quiet", "oci:" + c.layout, "oci:" + c.out + ":v1"} }),
+		c.tool("skopeo", c.empty, func() []string { return c.skopeo("oci:"+c.layout, "oci:"+c.out+":v1") }),
+		c.tool("regctl", c.empty, func() []string { return c.regctl("ocidir://"+c.layout, "ocidir://"+c.out+":v1") }),
+		c.tool("oras", c.empty, func() []string {
+			return []string{"copy", "--from-oci-layout", "--to-oci-layout", c.layout, c.out + ":v1"}
+		}),
+	}
 }

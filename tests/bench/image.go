@@ -30,12 +30,19 @@ func (e *env) layoutOf(real, tag string, megabytes int) (dir, ref string, err er
 	if _, err := os.Stat(filepath.Join(dir, "index.json")); err == nil {
 		return dir, tag, nil
 	}
-	dir = filepath.Join(e.root, ".cache", fmt.Sprintf("bench-%d", megabytes))
+	fmt.Fprintf(os.Stderr, "bench: %s is not there (make images): a generated one takes its place\n", real)
+	dir, err = e.generated(megabytes)
+	return dir, "latest", err
+}
+
+// generated is a layout folder of that size with the tag latest, which is made once.
+func (e *env) generated(megabytes int) (string, error) {
+	dir := filepath.Join(e.root, ".cache", fmt.Sprintf("bench-%d", megabytes))
 	if _, err := os.Stat(filepath.Join(dir, "index.json")); err == nil {
-		return dir, "latest", nil
+		return dir, nil
 	}
-	fmt.Fprintf(os.Stderr, "bench: %s is not there (make images): generating %d MB in its place\n", real, megabytes)
-	return dir, "latest", generate(dir, megabytes)
+	fmt.Fprintf(os.Stderr, "bench: generating an image of %d MB\n", megabytes)
+	return dir, generate(dir, megabytes)
 }
 
 const layers = 7

@@ -12,7 +12,7 @@ import (
 // page is docs/BENCHMARKS.md: a head and a section for each group, between marks, so that one group can be measured anew.
 type page struct{ sections map[string]string }
 
-var mark = regexp.MustCompile(`(?s)<!-- (\w+) -->\n(.*?)\n<!-- end -->`)
+var mark = regexp.MustCompile(`(?s)<!-- ([\w-]+) -->\n(.*?)\n<!-- end -->`)
 
 func readPage(name string) page {
 	p := page{sections: map[string]string{}}

@@ -8,36 +8,43 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
+	"strings"
+	"sync"
 	"time"
 )
 
-// dockerRegistry starts Debian's docker-registry on a folder and returns host:port.
-func (e *env) dockerRegistry(ctx context.Context, name string) (string, error) {
-	addr, err := freeAddr()
-	if err != nil {
-		return "", err
-	}
-	dir := filepath.Join(e.temp, "docker-registry-"+name)
-	config := dir + ".yml"
-	text := fmt.Sprintf("version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: '%s', secret: bench}\n", dir, addr)
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
-		return "", err
-	}
-	return addr, e.server(ctx, addr, exec.Command("docker-registry", "serve", config))
+// backend is a registry of another project that runs on a folder.
+type backend struct {
+	host string // host:port
+	dir  string // what it keeps
+	stop func() // ends it and removes the folder
 }
 
-// olareg starts olareg on a folder.
-func (e *env) olareg(ctx context.Context, name string) (string, error) {
+// backend starts Debian's docker-registry or olareg.
+func (e *env) backend(ctx context.Context, kind string) (backend, error) {
 	addr, err := freeAddr()
 	if err != nil {
-		return "", err
+		return backend{stop: func() {}}, err
 	}
-	_, port, err := net.SplitHostPort(addr)
+	dir, err := os.MkdirTemp(e.memory, "stevedore-bench-"+kind+"-")
 	if err != nil {
-		return "", err
+		return backend{stop: func() {}}, err
 	}
-	return addr, e.server(ctx, addr, exec.Command("olareg", "serve", "--addr", "127.0.0.1", "--port", port, "--dir", filepath.Join(e.temp, "olareg-"+name)))
+	stop := func() { _ = os.RemoveAll(dir) }
+	cmd := exec.Command("olareg", "serve", "--addr", "127.0.0.1", "--port", addr[strings.LastIndex(addr, ":")+1:], "--dir", dir)
+	if kind == "docker-registry" {
+		config := dir + ".yml"
+		text := fmt.Sprintf("version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: '%s', secret: bench}\n", dir, addr)
+		if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+			return backend{stop: stop}, err
+		}
+		stop = func() { _ = os.RemoveAll(dir); _ = os.Remove(config) }
+		cmd = exec.Command("docker-registry", "serve", config)
+	}
+	end, err := e.server(ctx, addr, cmd)
+	once := sync.OnceFunc(func() { end(); stop() })
+	e.closes = append(e.closes, once)
+	return backend{addr, dir, once}, err
 }
 
 func freeAddr() (string, error) {
@@ -48,23 +55,23 @@ func freeAddr() (string, error) {
 	return l.Addr().String(), l.Close()
 }
 
-// server runs a registry until the benchmark ends, and returns when it answers.
-func (e *env) server(ctx context.Context, addr string, cmd *exec.Cmd) error {
+// server runs a registry until end is called, and returns when it answers.
+func (e *env) server(ctx context.Context, addr string, cmd *exec.Cmd) (end func(), err error) {
 	cmd.Stdout, cmd.Stderr = io.Discard, io.Discard
 	if err := cmd.Start(); err != nil {
-		return err
+		return func() {}, err
 	}
-	e.closes = append(e.closes, func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	end = func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }
 	for range 200 {
 		resp, err := http.Get("http://" + addr + "/v2/")
 		if err == nil {
-			return resp.Body.Close()
+			return end, resp.Body.Close()
 		}
 		select {
 		case <-time.After(50 * time.Millisecond):
 		case <-ctx.Done():
-			return ctx.Err()
+			return end, ctx.Err()
 		}
 	}
-	return fmt.Errorf("%s does not answer", cmd.Path)
+	return end, fmt.Errorf("%s does not answer", cmd.Path)
 }

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+)
+
+var syncGroup = group{
+	name:  "sync",
+	title: "A mirror in step already",
+	intro: "A repository of 500 tags whose mirror has all of them, at the same digests: what a scheduled run costs that has nothing to do. crane has no sync; it copies all tags. skopeo sync is left out, which takes 14 times as long.",
+	limits: "one HEAD request for each tag at each end, which nothing in the protocol spares. On the loopback that is the registry's own time " +
+		"(olareg takes 1 ms of a processor for each, 1 s for the 1000, of two processors), which is the same for every tool; at a distance it is how many are asked at once.",
+	tables: func(ctx context.Context, e *env) ([]table, error) {
+		from, err := e.backend(ctx, "olareg")
+		if err != nil {
+			return nil, err
+		}
+		defer from.stop()
+		to, err := e.backend(ctx, "olareg")
+		if err != nil {
+			return nil, err
+		}
+		defer to.stop()
+		a, b := from.host, to.host
+		if err := e.tags(ctx, a, b, 500); err != nil {
+			return nil, err
+		}
+		near, err := e.mirrors("500 tags", a, b)
+		if err != nil {
+			return nil, err
+		}
+		farA, err := e.distant(a)
+		if err != nil {
+			return nil, err
+		}
+		farB, err := e.distant(b)
+		if err != nil {
+			return nil, err
+		}
+		far, err := e.mirrors(fmt.Sprintf("500 tags, %v away", away), farA, farB)
+		if err != nil {
+			return nil, err
+		}
+		tables := []table{near, far}
+		return tables, e.measure(ctx, tables)
+	},
+}
+
+// mirrors compares how tools find that the mirror b has all that a has.
+func (e *env) mirrors(title, a, b string) (table, error) {
+	jobs := filepath.Join(e.temp, "jobs-"+a+".json")
+	spec := fmt.Sprintf(`[{"source":"%s/app","destination":"%s/app","tags":{}}]`, a, b)
+	err := os.WriteFile(jobs, []byte(spec), 0o600)
+	return table{title: title, contenders: []contender{
+		{name: "stevedore sync", run: process(e.temp, e.bin("stevedore"), "sync", jobs)},
+		{name: "regctl repo copy", run: process(e.temp, "regctl", "repo", "copy", "--host", "reg="+a+",tls=disabled", "--host", "reg="+b+",tls=disabled", a+"/app", b+"/app")},
+		{name: "crane copy --all-tags", run: process(e.temp, "crane", "copy", "--insecure", "--all-tags", a+"/app", b+"/app")},
+	}}, err
+}
+
+// away is the time to a registry and back.
+const away = 20 * time.Millisecond
+
+// distant is a registry as one meets it in the network: host, with each answer that much later. It returns host:port.
+func (e *env) distant(host string) (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	to := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: host})
+	to.Transport = &http.Transport{MaxIdleConnsPerHost: 64}
+	srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		time.Sleep(away)
+		to.ServeHTTP(w, r)
+	})}
+	go func() { _ = srv.Serve(l) }()
+	e.closes = append(e.closes, func() { _ = srv.Close() })
+	return l.Addr().String(), nil
+}
+
+// tags gives the bundled image so many tags at both ends.
+func (e *env) tags(ctx context.Context, a, b string, n int) error {
+	names := make([]string, 0, n)
+	for i := range n {
+		names = append(names, fmt.Sprintf("1.%d.%d", i/10, i%10))
+	}
+	for _, host := range []string{a, b} {
+		first := host + "/app:" + names[0]
+		for _, args := range [][]string{{"copy", "oci:" + filepath.Join(e.root, "testdata/harbor") + ":latest", first}, append([]string{"tag", first}, names[1:]...)} {
+			if out, err := exec.CommandContext(ctx, e.bin("stevedore"), args...).CombinedOutput(); err != nil {
+				return fmt.Errorf("%w: %s", err, out)
+			}
+		}
+	}
+	return nil
+}
