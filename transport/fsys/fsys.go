@@ -59,8 +59,8 @@ type WritableDir interface {
 	Rename(ctx context.Context, oldname, newname string) error
 	// Remove deletes a file or an empty directory; what does not exist is no error.
 	Remove(ctx context.Context, name string) error
-	// Sync returns when the names in a directory are on stable storage, where the platform can; what they name is synced
-	// by its Writer. A directory that does not exist is no error.
+	// Sync returns when the names in a directory, or the content of a file, are on stable storage, where the platform can;
+	// the files in a directory are synced on their own. What does not exist is no error.
 	Sync(ctx context.Context, name string) error
 }
 

@@ -111,7 +111,7 @@ func (x *editing) save(ctx context.Context, s *Sink, before []byte) error {
 	for _, doc := range x.made {
 		p, err := NewListed("", doc)
 		if err == nil {
-			_, err = store.Put(ctx, s.blobs, p.Blob())
+			_, err = store.Put(ctx, s.Blobs, p.Blob())
 		}
 		if err != nil {
 			return err
@@ -122,12 +122,12 @@ func (x *editing) save(ctx context.Context, s *Sink, before []byte) error {
 		return err
 	}
 	if !bytes.Equal(before, after) {
-		if err := store.Replace(ctx, s.dir, v1.ImageIndexFile, after); err != nil {
+		if err := store.Replace(ctx, s.Dir, v1.ImageIndexFile, after); err != nil {
 			return err
 		}
 	}
 	for d := range gone {
-		if err := s.blobs.Delete(ctx, d); err != nil {
+		if err := s.Blobs.Delete(ctx, d); err != nil {
 			return err
 		}
 	}

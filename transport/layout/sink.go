@@ -29,21 +29,16 @@ const Lock = store.PartialDir + "/" + v1.ImageIndexFile + ".lock"
 // Blobs and manifests are stored as they come, where no tag leads to them yet. Commit makes the entries of index.json, as
 // [Listing] has it.
 type Sink struct {
-	dir     fsys.WritableDir
-	subject string
-	clock   clock.Clock
-	blobs   *store.Store
-
+	store.Shared
 	listing Listing
-	mu      sync.Mutex // of Commit
-	put     sync.Map   // digests that Commit relies on
+	put     sync.Map // digests that Commit relies on
 }
 
 // Create opens a directory for writing, with the layout that is in it, or to make one with the first Commit. It owns dir:
 // Close closes it, and so does an error. subject is what errors name, and c how Commit waits for another one's. Kinds: input for an index.json that is broken,
 // unsupported for a layout of another version.
 func Create(ctx context.Context, dir fsys.WritableDir, subject string, c clock.Clock) (*Sink, error) {
-	s := &Sink{dir: dir, subject: subject, clock: c, blobs: store.NewWith(dir, store.Options{Unsynced: true})}
+	s := &Sink{Shared: store.Shared{Dir: dir, Subject: subject, Clock: c, Blobs: store.New(dir), Lock: Lock}}
 	_, err := s.readIndex(ctx)
 	if err == nil {
 		err = checkVersion(ctx, dir, subject)
@@ -58,21 +53,21 @@ func Create(ctx context.Context, dir fsys.WritableDir, subject string, c clock.C
 // PutBlob stores a blob. One that is there with the size of its descriptor is believed to be whole, since it got its name
 // when it was; what an earlier run left of it is gone on with.
 func (s *Sink) PutBlob(ctx context.Context, b content.Blob) (content.How, error) {
-	how, err := store.Put(ctx, s.blobs, b)
+	how, err := store.Put(ctx, s.Blobs, b)
 	if err == nil {
 		s.put.Store(b.Descriptor().Digest, true)
 	}
-	return how, errs.Wrap(s.subject, err)
+	return how, errs.Wrap(s.Subject, err)
 }
 
 // PutManifest stores doc. ref is as [NewListed] has it.
 func (s *Sink) PutManifest(ctx context.Context, ref string, doc oci.Document) error {
 	p, err := NewListed(ref, doc)
 	if err == nil {
-		_, err = store.Put(ctx, s.blobs, p.Blob())
+		_, err = store.Put(ctx, s.Blobs, p.Blob())
 	}
 	if err != nil {
-		return errs.Wrap(s.subject, err)
+		return errs.Wrap(s.Subject, err)
 	}
 	s.put.Store(p.Descriptor.Digest, true)
 	s.listing.Add(p)
@@ -80,24 +75,17 @@ func (s *Sink) PutManifest(ctx context.Context, ref string, doc oci.Document) er
 }
 
 // Commit changes index.json as it is then, under a lock, so that what others wrote to the layout in the meantime stays. Entries and
-// fields that this copy has nothing to do with keep their bytes.
+// fields that this copy has nothing to do with keep their bytes. The blobs are on the disk before it, and it is when Commit returns.
 func (s *Sink) Commit(ctx context.Context) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.commit(ctx); err != nil {
-		return fsys.Kinded(s.subject, err)
+	if err := s.Change(ctx, s.commit); err != nil {
+		return err
 	}
 	s.listing.Clear()
 	s.put.Clear()
 	return nil
 }
 
-func (s *Sink) commit(ctx context.Context) (err error) {
-	unlock, err := fsys.Lock(ctx, s.dir, Lock, s.clock)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, unlock()) }()
+func (s *Sink) commit(ctx context.Context) error {
 	raw, err := s.readIndex(ctx)
 	if err != nil {
 		return err
@@ -115,13 +103,13 @@ func (s *Sink) commit(ctx context.Context) (err error) {
 	if bytes.Equal(changed, raw) {
 		return nil
 	}
-	return store.Replace(ctx, s.dir, v1.ImageIndexFile, changed)
+	return store.Replace(ctx, s.Dir, v1.ImageIndexFile, changed)
 }
 
 // stillThere fails where something that was put is gone: what existed may have belonged to an image that was deleted meanwhile.
 func (s *Sink) stillThere(ctx context.Context) (err error) {
 	s.put.Range(func(d, _ any) bool {
-		if _, err = s.blobs.Stat(ctx, d.(digest.Digest)); errs.Of(err) == errs.NotFound {
+		if _, err = s.Blobs.Stat(ctx, d.(digest.Digest)); errs.Of(err) == errs.NotFound {
 			err = errs.New(errs.NotFound, d.(digest.Digest).String(), "was removed by another program while this copy ran").
 				Hinted("run the copy again: it stores what is missing")
 		}
@@ -132,38 +120,27 @@ func (s *Sink) stillThere(ctx context.Context) (err error) {
 
 // version makes oci-layout where it is missing.
 func (s *Sink) version(ctx context.Context) error {
-	f, err := s.dir.Open(ctx, v1.ImageLayoutFile)
+	f, err := s.Dir.Open(ctx, v1.ImageLayoutFile)
 	switch {
 	case err == nil:
-		return errors.Join(f.Close(), checkVersion(ctx, s.dir, s.subject))
+		return errors.Join(f.Close(), checkVersion(ctx, s.Dir, s.Subject))
 	case errors.Is(err, fs.ErrNotExist):
-		return store.Replace(ctx, s.dir, v1.ImageLayoutFile, []byte(VersionFile))
+		return store.Replace(ctx, s.Dir, v1.ImageLayoutFile, []byte(VersionFile))
 	}
 	return err
 }
 
 // readIndex returns the bytes of index.json, checked, or nil where there is none.
 func (s *Sink) readIndex(ctx context.Context) ([]byte, error) {
-	raw, err := fsys.ReadFile(ctx, s.dir, v1.ImageIndexFile, oci.MaxManifest)
+	raw, err := fsys.ReadFile(ctx, s.Dir, v1.ImageIndexFile, oci.MaxManifest)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fsys.Kinded(s.subject, err)
+		return nil, fsys.Kinded(s.Subject, err)
 	}
-	_, err = decodeIndex(raw, s.subject)
+	_, err = decodeIndex(raw, s.Subject)
 	return raw, err
-}
-
-// Close lets go of the layout. What was stored and not committed stays, for the next copy to find.
-func (s *Sink) Close() error {
-	s.blobs.Tidy(context.Background(), Lock)
-	return s.dir.Close()
-}
-
-// CheckBlob implements [content.Checker].
-func (s *Sink) CheckBlob(ctx context.Context, d v1.Descriptor) error {
-	return errs.Wrap(s.subject, s.blobs.CheckBlob(ctx, d))
 }
 
 var (

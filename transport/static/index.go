@@ -26,11 +26,11 @@ func (s *Sink) index(ctx context.Context, puts []layout.Listed) error {
 			return err
 		}
 	}
-	tags, err := listTags(ctx, s.dir, s.name)
+	tags, err := listTags(ctx, s.Dir, s.name)
 	if err != nil {
 		return err
 	}
-	names, err := repositories(ctx, s.dir)
+	names, err := repositories(ctx, s.Dir)
 	if err != nil {
 		return err
 	}
@@ -59,7 +59,7 @@ func (s *Sink) write(ctx context.Context, name string, v any) error {
 	if err != nil {
 		return err
 	}
-	return store.Replace(ctx, s.dir, name, raw)
+	return store.Replace(ctx, s.Dir, name, raw)
 }
 
 // refer lists a manifest among those that refer to its subject.
@@ -73,7 +73,7 @@ func (s *Sink) refer(ctx context.Context, p layout.Listed) error {
 		return nil
 	}
 	d.Digest = p.Descriptor.Digest
-	list, err := readReferrers(ctx, s.dir, s.name, subject.Digest)
+	list, err := readReferrers(ctx, s.Dir, s.name, subject.Digest)
 	if err != nil {
 		return err
 	}

@@ -25,13 +25,9 @@ const Lock = store.PartialDir + "/registry.lock"
 // Sink is one repository of a folder opened for writing, a [content.Sink]. Blobs are stored as they come; Commit writes the
 // manifests, those that have no tag first, and then the documents that list tags, repositories and referrers.
 type Sink struct {
-	dir     fsys.WritableDir
-	subject string
+	store.Shared
 	name    string
-	clock   clock.Clock
-	blobs   *store.Store
 	listing layout.Listing
-	mu      sync.Mutex // of Commit
 
 	once   sync.Once
 	others []string // repositories whose blobs may be shared
@@ -48,24 +44,22 @@ func Create(dir fsys.WritableDir, name, subject string, c clock.Clock) (*Sink, e
 	if err != nil {
 		return nil, errors.Join(errs.Wrap(subject, err), dir.Close())
 	}
-	return &Sink{
-		dir: dir, subject: subject, name: name, clock: c,
-		blobs: store.NewWith(dir, store.Options{Unsynced: true, Name: func(d digest.Digest) string { return blobPath(name, d) }}),
-	}, nil
+	blobs := store.NewWith(dir, store.Options{Name: func(d digest.Digest) string { return blobPath(name, d) }})
+	return &Sink{Shared: store.Shared{Dir: dir, Subject: subject, Clock: c, Blobs: blobs, Lock: Lock}, name: name}, nil
 }
 
 // PutBlob stores a blob, or links it from another repository of the folder. One that is there with the size of its descriptor
 // is believed to be whole; what an earlier run left of it is gone on with.
 func (s *Sink) PutBlob(ctx context.Context, b content.Blob) (content.How, error) {
 	how, err := s.put(ctx, b)
-	return how, errs.Wrap(s.subject, err)
+	return how, errs.Wrap(s.Subject, err)
 }
 
 func (s *Sink) put(ctx context.Context, b content.Blob) (content.How, error) {
 	d := b.Descriptor()
-	if have, err := s.blobs.Stat(ctx, d.Digest); err != nil || have.Size != d.Size {
+	if have, err := s.Blobs.Stat(ctx, d.Digest); err != nil || have.Size != d.Size {
 		if other, ok := s.elsewhere(ctx, d); ok {
-			linked, err := s.blobs.Link(ctx, other)
+			linked, err := s.Blobs.Link(ctx, other)
 			if linked {
 				return content.Mounted, nil
 			}
@@ -74,7 +68,7 @@ func (s *Sink) put(ctx context.Context, b content.Blob) (content.How, error) {
 			}
 		}
 	}
-	return store.Put(ctx, s.blobs, b)
+	return store.Put(ctx, s.Blobs, b)
 }
 
 // maxOthers is in how many other repositories a blob is looked for.
@@ -83,14 +77,14 @@ const maxOthers = 1000
 // elsewhere finds a blob in another repository.
 func (s *Sink) elsewhere(ctx context.Context, d v1.Descriptor) (content.Blob, bool) {
 	s.once.Do(func() {
-		names, _ := repositories(ctx, s.dir) // where there is no folder yet, there is nothing to share
+		names, _ := repositories(ctx, s.Dir) // where there is no folder yet, there is nothing to share
 		s.others = names[:min(len(names), maxOthers)]
 	})
 	if oci.CheckDescriptor(d) != nil {
 		return nil, false
 	}
 	for _, name := range s.others {
-		f, err := s.dir.Open(ctx, blobPath(name, d.Digest))
+		f, err := s.Dir.Open(ctx, blobPath(name, d.Digest))
 		if name == s.name || err != nil {
 			continue
 		}
@@ -98,7 +92,7 @@ func (s *Sink) elsewhere(ctx context.Context, d v1.Descriptor) (content.Blob, bo
 		_ = f.Close()
 		if size == d.Size {
 			return fsys.Blob{D: d, Find: func(ctx context.Context, d v1.Descriptor) (fsys.File, error) {
-				return s.dir.Open(ctx, blobPath(name, d.Digest))
+				return s.Dir.Open(ctx, blobPath(name, d.Digest))
 			}}, true
 		}
 	}
@@ -112,32 +106,25 @@ func (s *Sink) PutManifest(_ context.Context, name string, doc oci.Document) err
 		err = errs.New(errs.Input, "", "%q is not a tag", p.Tag)
 	}
 	if err != nil {
-		return errs.Wrap(s.subject, err)
+		return errs.Wrap(s.Subject, err)
 	}
 	s.listing.Add(p)
 	return nil
 }
 
-// Commit makes the manifests visible.
+// Commit makes the manifests visible. The blobs are on the disk before them.
 func (s *Sink) Commit(ctx context.Context) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.commit(ctx); err != nil {
-		return fsys.Kinded(s.subject, err)
+	if err := s.Change(ctx, s.commit); err != nil {
+		return err
 	}
 	s.listing.Clear()
 	return nil
 }
 
-func (s *Sink) commit(ctx context.Context) (err error) {
-	unlock, err := fsys.Lock(ctx, s.dir, Lock, s.clock)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, unlock()) }()
+func (s *Sink) commit(ctx context.Context) error {
 	puts := s.listing.All()
 	for _, p := range puts { // the digests of all before any tag
-		if err := store.Replace(ctx, s.dir, s.manifest(p.Descriptor.Digest.String()), p.Document.Raw); err != nil {
+		if err := store.Replace(ctx, s.Dir, s.manifest(p.Descriptor.Digest.String()), p.Document.Raw); err != nil {
 			return err
 		}
 	}
@@ -145,7 +132,7 @@ func (s *Sink) commit(ctx context.Context) (err error) {
 		if p.Tag == "" {
 			continue
 		}
-		if err := store.Replace(ctx, s.dir, s.manifest(p.Tag), p.Document.Raw); err != nil {
+		if err := store.Replace(ctx, s.Dir, s.manifest(p.Tag), p.Document.Raw); err != nil {
 			return err
 		}
 	}
@@ -153,17 +140,6 @@ func (s *Sink) commit(ctx context.Context) (err error) {
 }
 
 func (s *Sink) manifest(name string) string { return path.Join(top, s.name, manifests, name) }
-
-// Close lets go of the folder. What was stored and not committed stays, for the next copy to find.
-func (s *Sink) Close() error {
-	s.blobs.Tidy(context.Background(), Lock)
-	return s.dir.Close()
-}
-
-// CheckBlob implements [content.Checker].
-func (s *Sink) CheckBlob(ctx context.Context, d v1.Descriptor) error {
-	return errs.Wrap(s.subject, s.blobs.CheckBlob(ctx, d))
-}
 
 var (
 	_ content.Sink    = (*Sink)(nil)

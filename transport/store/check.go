@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"io"
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
@@ -26,7 +25,7 @@ func (s *Store) CheckBlob(ctx context.Context, d v1.Descriptor) error {
 		return err
 	}
 	defer func() { _ = r.Close() }()
-	if _, err = io.Copy(io.Discard, r); errs.Of(err) == errs.Verification {
+	if err = drain(r); errs.Of(err) == errs.Verification {
 		s.mu.Lock()
 		s.corrupted[d.Digest] = true
 		s.mu.Unlock()

@@ -59,10 +59,21 @@ func (s *Store) adopt(ctx context.Context, name string, d v1.Descriptor) error {
 		return err
 	}
 	defer func() { _ = r.Close() }()
-	if _, err := io.Copy(io.Discard, r); err != nil {
+	if err := drain(r); err != nil {
 		return err
 	}
+	if s.synced { // whoever wrote it may not have
+		if err := s.dir.Sync(ctx, name); err != nil {
+			return err
+		}
+	}
 	return s.rename(ctx, name, d.Digest)
+}
+
+// drain reads to the end, in larger pieces than [io.Discard] takes.
+func drain(r io.Reader) error {
+	_, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, struct{ io.Reader }{r}, make([]byte, piece))
+	return err
 }
 
 // linker is a [content.Store] that can take over a file.

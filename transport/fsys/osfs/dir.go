@@ -127,7 +127,7 @@ func (d *Dir) Remove(_ context.Context, name string) error {
 	return nil
 }
 
-// Sync is fsync of a directory.
+// Sync is fsync of a directory or file.
 func (d *Dir) Sync(_ context.Context, name string) error {
 	if err := fsys.CheckName("sync", name); err != nil {
 		return err
