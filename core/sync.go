@@ -91,6 +91,7 @@ type syncer struct {
 	in    SyncIn
 	shard xfer.Shard
 	jobs  []SyncJob
+	busy  chan struct{} // has room for as many as are copied or deleted at once
 
 	done, failed int
 	first        error
@@ -112,7 +113,11 @@ func (e *Env) newSync(in SyncIn) (*syncer, error) {
 	if err := checkDestinations(in); err != nil {
 		return nil, err
 	}
-	return &syncer{env: e, in: in, shard: shard, jobs: in.Jobs}, nil
+	jobs := e.Jobs
+	if jobs <= 0 {
+		jobs = 4
+	}
+	return &syncer{env: e, in: in, shard: shard, jobs: in.Jobs, busy: make(chan struct{}, jobs)}, nil
 }
 
 // count keeps what the verdict needs. Only the goroutine that yields calls it.
@@ -148,6 +153,10 @@ type task struct {
 	err    error // why there is nothing to do but to say so
 }
 
+// looks is how many images are compared at once for each that may be copied. To compare is one small request to each end, whose
+// time is the way there and back.
+const looks = 4
+
 // run lists what each job is about and works on several images at once. Deletions come last: what a copy finds to be there is not
 // taken away from under it.
 func (s *syncer) run(ctx context.Context, items chan<- SyncItem) {
@@ -176,11 +185,7 @@ func (s *syncer) run(ctx context.Context, items chan<- SyncItem) {
 func (s *syncer) work(ctx context.Context, items chan<- SyncItem, list iter.Seq[task]) {
 	tasks := make(chan task)
 	var workers sync.WaitGroup
-	jobs := s.env.Jobs
-	if jobs <= 0 {
-		jobs = 4
-	}
-	for range jobs {
+	for range cap(s.busy) * looks {
 		workers.Go(func() {
 			for t := range tasks {
 				send(ctx, items, s.do(ctx, t))
@@ -198,6 +203,16 @@ func (s *syncer) work(ctx context.Context, items chan<- SyncItem, list iter.Seq[
 	}
 	close(tasks)
 	workers.Wait()
+}
+
+// turn waits until fewer images than there are jobs are copied or deleted.
+func (s *syncer) turn(ctx context.Context) (done func(), err error) {
+	select {
+	case s.busy <- struct{}{}:
+		return func() { <-s.busy }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 func send(ctx context.Context, items chan<- SyncItem, it SyncItem) {
@@ -240,6 +255,11 @@ func (s *syncer) copy(ctx context.Context, t task) (SyncItem, error) {
 		it.Action, it.Digest = "unchanged", before
 		return it, nil
 	}
+	done, err := s.turn(ctx)
+	if err != nil {
+		return it, errs.Wrap(t.dest, err)
+	}
+	defer done()
 	out, err := Copy(ctx, s.env, CopyIn{
 		Source: t.source, Destinations: []string{t.dest}, Platforms: t.job.Platforms, Referrers: s.in.Referrers || t.job.Referrers, DigestTags: s.in.DigestTags || t.job.DigestTags,
 		VerifyExisting: s.in.VerifyExisting, DryRun: s.in.DryRun, MaxRate: s.in.MaxRate,
@@ -259,21 +279,25 @@ func (s *syncer) copy(ctx context.Context, t task) (SyncItem, error) {
 	return it, nil
 }
 
-// unchanged compares digests, by a HEAD request to each end where that is possible. What the copy would change, or has to look
-// into, is never unchanged. before is what the destination has, "" for nothing.
+// unchanged compares digests, by a HEAD request to each end where that is possible, both at once. What the copy would change, or
+// has to look into, is never unchanged. before is what the destination has, "" for nothing.
 func (s *syncer) unchanged(ctx context.Context, t task) (same bool, before digest.Digest, err error) {
+	looksInto := s.in.VerifyExisting || s.in.Referrers || t.job.Referrers || s.in.DigestTags || t.job.DigestTags || len(t.job.Platforms) > 0
+	var here DigestOut
+	var hereErr error
+	var source sync.WaitGroup
+	if !looksInto {
+		source.Go(func() { here, hereErr = Digest(ctx, s.env, DigestIn{Ref: t.source}) })
+	}
 	there, err := Digest(ctx, s.env.written(), DigestIn{Ref: t.dest})
-	if errs.Of(err) == errs.NotFound || errs.Of(err) == errs.Input || errs.Of(err) == errs.Unsupported {
-		return false, "", nil // nothing there yet, or nothing that can be looked at
+	source.Wait()
+	switch {
+	case errs.Of(err) == errs.NotFound || errs.Of(err) == errs.Input || errs.Of(err) == errs.Unsupported:
+		return false, "", nil // nothing there yet, or nothing that can be looked at; the copy says what is wrong with the source
+	case err != nil || looksInto:
+		return false, there.Digest, err
 	}
-	if err != nil {
-		return false, "", err
-	}
-	if s.in.VerifyExisting || s.in.Referrers || t.job.Referrers || s.in.DigestTags || t.job.DigestTags || len(t.job.Platforms) > 0 {
-		return false, there.Digest, nil
-	}
-	here, err := Digest(ctx, s.env, DigestIn{Ref: t.source})
-	return err == nil && here.Digest == there.Digest, there.Digest, err
+	return hereErr == nil && here.Digest == there.Digest, there.Digest, hereErr
 }
 
 // remove deletes a tag of the destination.
@@ -282,6 +306,11 @@ func (s *syncer) remove(ctx context.Context, t task) (SyncItem, error) {
 	if s.in.DryRun {
 		return it, nil
 	}
+	done, err := s.turn(ctx)
+	if err != nil {
+		return it, errs.Wrap(t.dest, err)
+	}
+	defer done()
 	it.Action = "deleted"
 	return it, s.env.deleteTag(ctx, t.dest)
 }

@@ -134,7 +134,7 @@ func globals(root *cobra.Command, sh *Shell, g *Global) {
 	f.StringVar(&g.Events, "events", "", "print events to standard error, one a line")
 	values(root, "events", "json")
 	f.BoolVarP(&g.Quiet, "quiet", "q", false, "no progress and no warnings")
-	f.IntVar(&g.Jobs, "jobs", 0, "blobs of an image to read at once, and images of a sync (default 4)")
+	f.IntVar(&g.Jobs, "jobs", 0, "blobs of an image to read at once, and images of a sync, which compares four times as many (default 4)")
 	if !sh.Registries {
 		return
 	}

@@ -20,15 +20,16 @@ func transport(o Options) *http.Transport {
 		o.HeaderTimeout = DefaultHeaderTimeout
 	}
 	return &http.Transport{
-		Proxy:                  o.Proxy,
-		DialContext:            (&net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
-		TLSClientConfig:        o.TLS,
-		TLSHandshakeTimeout:    15 * time.Second,
-		ForceAttemptHTTP2:      true,
-		HTTP2:                  &http.HTTP2Config{SendPingTimeout: 30 * time.Second, PingTimeout: 15 * time.Second},
-		DisableCompression:     true,
-		MaxIdleConns:           64,
-		MaxIdleConnsPerHost:    16,
+		Proxy:               o.Proxy,
+		DialContext:         (&net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		TLSClientConfig:     o.TLS,
+		TLSHandshakeTimeout: 15 * time.Second,
+		ForceAttemptHTTP2:   true,
+		HTTP2:               &http.HTTP2Config{SendPingTimeout: 30 * time.Second, PingTimeout: 15 * time.Second},
+		DisableCompression:  true,
+		MaxIdleConns:        128,
+		MaxIdleConnsPerHost: 32, // as many as sync compares images at once when both ends are one registry
+
 		IdleConnTimeout:        90 * time.Second,
 		ResponseHeaderTimeout:  max(o.HeaderTimeout, 0),
 		ExpectContinueTimeout:  time.Second,
