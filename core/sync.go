@@ -115,7 +115,7 @@ func (e *Env) newSync(in SyncIn) (*syncer, error) {
 	}
 	jobs := e.Jobs
 	if jobs <= 0 {
-		jobs = 4
+		jobs = xfer.DefaultJobs
 	}
 	return &syncer{env: e, in: in, shard: shard, jobs: in.Jobs, busy: make(chan struct{}, jobs)}, nil
 }

@@ -138,16 +138,22 @@ func (p *Plan) survey(ctx context.Context) []string {
 	return left
 }
 
-// surveyTags are the digest tags of the root that are not asked for. A look costs no body and at Docker Hub nothing of its limit.
-func (p *Plan) surveyTags(ctx context.Context) (found []string) {
+// surveyTags are the digest tags of the root that are not asked for. A look costs no body and at Docker Hub nothing of its limit;
+// all are looked for at once, since every copy waits for them.
+func (p *Plan) surveyTags(ctx context.Context) []string {
 	resolver, ok := content.As[content.Resolver](p.src)
 	if p.o.DigestTags || !ok {
 		return nil
 	}
-	for _, suffix := range digestTags {
-		if _, err := resolver.Resolve(ctx, content.ReferrersTag(p.root.digest)+suffix); err == nil {
-			found = append(found, suffix)
+	found := slices.Clone(digestTags)
+	err := parallel(ctx, len(found), len(found), func(ctx context.Context, i int) error {
+		if _, err := resolver.Resolve(ctx, content.ReferrersTag(p.root.digest)+found[i]); err != nil {
+			found[i] = ""
 		}
+		return nil
+	})
+	if err != nil { // it was cancelled
+		return nil
 	}
-	return found
+	return slices.DeleteFunc(found, func(suffix string) bool { return suffix == "" })
 }

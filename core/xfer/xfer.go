@@ -33,6 +33,9 @@ const (
 	Drop Attestations = "drop"
 )
 
+// DefaultJobs is how many blobs, or images of a sync, are copied at once where nobody says.
+const DefaultJobs = 4
+
 // Options say what is copied and how. The zero value copies all there is, as it is.
 type Options struct {
 	// Platforms are the images to take of an index: for each the one that serves it best. None: all. One alone is taken out of
@@ -51,7 +54,7 @@ type Options struct {
 	// VerifyExisting reads again what the destination has and repairs what is corrupted, instead of comparing sizes.
 	VerifyExisting bool
 
-	Jobs    int               // blobs at once; 0 means 4
+	Jobs    int               // blobs at once; 0 means DefaultJobs
 	MaxRate int64             // bytes a second that are read from the source, all blobs together; 0: no limit
 	Event   func(event.Event) // nil: nobody listens
 	Clock   clock.Clock       // nil: clock.System
@@ -60,7 +63,7 @@ type Options struct {
 
 func (o Options) withDefaults() Options {
 	if o.Jobs <= 0 {
-		o.Jobs = 4
+		o.Jobs = DefaultJobs
 	}
 	if o.Event == nil {
 		o.Event = func(event.Event) {}
