@@ -3,25 +3,8 @@
 import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { after, before, test } from 'node:test'
-import { serve } from './server.mjs'
-import { Tab } from './tab.mjs'
-
-const browser = process.env.BROWSER ?? 'chromium'
-const world = JSON.parse(process.env.WORLD)
-
-let tab
-let server
-
-before(async () => {
-  server = await serve({ '/fixtures/': world.fixtures, '/': world.dist })
-  tab = await Tab.open(browser)
-})
-
-after(async () => {
-  await tab?.close()
-  server?.close()
-})
+import { test } from 'node:test'
+import { server, tab, world } from './setting.mjs'
 
 async function visit(fragment) {
   await tab.goto('about:blank')

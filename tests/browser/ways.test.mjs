@@ -4,26 +4,11 @@ import assert from 'node:assert/strict'
 import { cp, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, before, test } from 'node:test'
+import { test } from 'node:test'
 import { serve } from './server.mjs'
-import { Tab } from './tab.mjs'
+import { browser, server, tab, world } from './setting.mjs'
 
-const browser = process.env.BROWSER ?? 'chromium'
-const world = JSON.parse(process.env.WORLD)
 const layout = join(world.fixtures, 'harbor')
-
-let tab
-let server
-
-before(async () => {
-  server = await serve({ '/fixtures/': world.fixtures, '/': world.dist })
-  tab = await Tab.open(browser)
-})
-
-after(async () => {
-  await tab?.close()
-  server?.close()
-})
 
 async function shown(title) {
   await tab.see('st-summary h1', title)
