@@ -153,6 +153,16 @@ func TestPage(t *testing.T) {
 	}
 }
 
+// TestPageAgain visits images that were read before.
+func TestPageAgain(t *testing.T) {
+	world := newPageWorld(t)
+	for _, b := range []struct{ name, program string }{{"chromium", "chromium"}, {"firefox", "firefox-esr"}} {
+		t.Run(b.name, func(t *testing.T) {
+			runPage(t, "again.test.mjs", b.name, b.program, world)
+		})
+	}
+}
+
 // TestPageManners measures the page in Chromium, and shows it an image that means harm.
 func TestPageManners(t *testing.T) {
 	runPage(t, "manners.test.mjs", "chromium", "chromium", newPageWorld(t))

@@ -1,6 +1,7 @@
 // A browser that does one thing with the page for each line of standard input, and prints the milliseconds it took:
-//   page.mjs URL cold|warm|example|FILE summary|tree
-// cold is the page in a browser that has never seen it, warm once more; the others end when the summary is there, or all of the tree.
+//   page.mjs URL cold|warm|example|FILE summary|tree|again
+// cold is the page in a browser that has never seen it, warm once more; the others end when the summary is there, or all of the tree:
+// of an image that was never read, or again, of one that was.
 
 import process from 'node:process'
 import { createInterface } from 'node:readline'
@@ -29,6 +30,9 @@ async function ready(tab) {
   return tab.run(() => performance.now())
 }
 
+/** Lets go of what earlier rounds found in the image. */
+const unread = tab => tab.run(async () => (await navigator.storage.getDirectory()).removeEntry('stevedore-answers', { recursive: true }).catch(() => {}))
+
 const rounds = {
   async cold() {
     const tab = await Tab.open('chromium')
@@ -42,12 +46,14 @@ const rounds = {
   },
   async example(tab) {
     await ready(tab)
+    await unread(tab)
     await tab.run(() => { globalThis.start = performance.now(); find('#example').click() })
     return tab.run(reached, until, await tab.run(() => globalThis.start))
   },
   async file(tab) {
     await tab.goto('about:blank')
     await ready(tab)
+    if (until !== 'again') await unread(tab)
     await tab.run(() => {
       find('#file').addEventListener('change', () => { globalThis.start = performance.now() }, { capture: true, once: true })
     })
@@ -58,5 +64,9 @@ const rounds = {
 
 const tab = what === 'cold' ? undefined : await Tab.open('chromium')
 const round = rounds[what] ?? rounds.file
+if (until === 'again') {
+  await round(tab)
+  await tab.run(() => new Promise(resolve => setTimeout(resolve, 1000))) // it is kept a moment later
+}
 for await (const _ of createInterface({ input: process.stdin })) process.stdout.write(`${await round(tab)}\n`)
 await tab?.close()

@@ -5,28 +5,13 @@ import assert from 'node:assert/strict'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, before, test } from 'node:test'
+import { test } from 'node:test'
 import { serve } from './server.mjs'
-import { Tab } from './tab.mjs'
+import { browser, server, tab, world } from './setting.mjs'
 
-const browser = process.env.BROWSER ?? 'chromium'
-const world = JSON.parse(process.env.WORLD)
 const everywhere = { concurrency: false }
 /** WebKit shows that the page loads, opens the example and what is dropped. */
 const here = { ...everywhere, skip: browser === 'webkit' ? 'WebKit is driven as far as load, example and drop' : false }
-
-let tab
-let server
-
-before(async () => {
-  server = await serve({ '/fixtures/': world.fixtures, '/': world.dist })
-  tab = await Tab.open(browser)
-})
-
-after(async () => {
-  await tab?.close()
-  server?.close()
-})
 
 /** What is seen of an image: compared in every browser with the same text. */
 async function seen() {
@@ -271,10 +256,12 @@ test('layers that were read are kept, and fetched anew where they are damaged', 
   await tab.goto(server.url)
   await tab.run(async () => { // other tests read the same, and their Workers may still be on their way out
     const root = await navigator.storage.getDirectory()
-    for (let i = 0; i < 100; i++) {
-      const err = await root.removeEntry('stevedore-blobs', { recursive: true }).then(() => undefined, err => err)
-      if (!err || err.name === 'NotFoundError') return
-      await new Promise(r => setTimeout(r, 100))
+    for (const name of ['stevedore-blobs', 'stevedore-answers']) {
+      for (let i = 0; i < 100; i++) {
+        const err = await root.removeEntry(name, { recursive: true }).then(() => undefined, err => err)
+        if (!err || err.name === 'NotFoundError') break
+        await new Promise(r => setTimeout(r, 100))
+      }
     }
   })
   const first = await visit()

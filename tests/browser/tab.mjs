@@ -89,12 +89,12 @@ export class Tab {
     }, url, name, text)
   }
 
-  /** Waits until the open image is read, or has failed. */
+  /** Waits until the open image is read and checked, or has failed. */
   async read(phase = 'done', patience = 6 * PATIENCE) {
     const was = await this.run(async (phase, patience) => {
       const { session } = document.querySelector('stevedore-inspector')
       for (const end = Date.now() + patience; Date.now() < end; await new Promise(r => setTimeout(r, 30))) {
-        if (session.phase === phase && !session.busy) return phase
+        if (session.phase === phase && !session.busy && session.earlier !== 'checking') return phase
       }
       return `${session.phase}: ${JSON.stringify(session.problem)}`
     }, phase, patience)

@@ -36,4 +36,14 @@ export interface ConnectOptions {
 export interface BrowserOptions extends CallOptions {
   /** The relay of this call; null means none. */
   relay?: Relay | null;
+  /**
+   * Keeps the items of this call in the browser's storage under a name, once it has ended well; the next call of that name is
+   * given them, with the warnings, and does not run. The name has to say all that the items depend on: the verb and its
+   * request, the content (by digest, never by tag) and the build of the module. A call without items is never kept.
+   */
+  keepAs?: string;
+  /** Runs the call all the same, and keeps what comes of it now. */
+  renew?: boolean;
+  /** Is told, before the first item, that they are those of an earlier call. */
+  onKept?: () => void;
 }

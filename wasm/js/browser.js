@@ -87,7 +87,7 @@ class Remote {
 
   /** @param {import('./running.js').Sinks} sinks */
   async call(verb, request, sinks, options) {
-    const { signal, inputs, credentials, relay = this.#options.relay } = options
+    const { signal, inputs, credentials, keepAs, renew, relay = this.#options.relay } = options
     const files = await Shared.of(inputs)
     await this.start()
     if (signal?.aborted) throw cancelled(signal)
@@ -101,7 +101,7 @@ class Remote {
     this.#calls.set(call, { running, files })
     try {
       worker.postMessage({
-        type: 'call', call, verb, request: JSON.stringify(request), platform, plainHttp, relay, keep, credentials: !!credentials, files: files.list,
+        type: 'call', call, verb, request: JSON.stringify(request), platform, plainHttp, relay, keep, credentials: !!credentials, files: files.list, keepAs, renew,
       })
     } catch (err) {
       running.fail(new TypeError(textOf(err), { cause: err })) // something in it cannot be sent
@@ -117,6 +117,7 @@ class Remote {
     if (!running) return // it ended here first
     switch (type) {
       case 'event': return running.event(JSON.parse(text))
+      case 'kept': return running.options.onKept?.()
       case 'items': return this.#answer(message, running.items(text.split('\n').slice(0, -1)))
       case 'output': return this.#answer(message, running.output(message.name, message.bytes))
       case 'read': return this.#answer(message, files.read(message))

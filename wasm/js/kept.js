@@ -2,6 +2,8 @@
 // https://fs.spec.whatwg.org/#origin-private-file-system) by their digest, so that what was read once is not fetched again.
 // The module checks the digest of whatever it reads, from here as from the network.
 
+import { FOLDER as ANSWERS } from './answers.js'
+
 const FOLDER = 'stevedore-blobs'
 const BLOB = /\/v2\/.+\/blobs\/(sha256):([0-9a-f]{64})$/
 /** A file's name says how long it has to be: one that is not was never finished. */
@@ -29,13 +31,28 @@ export function keeping(fetch, folder = openFolder) {
   }
 }
 
-/** Lets go of everything that is kept: of use where it was damaged. */
+/** Lets go of everything that is kept, answers too: of use where something was damaged. */
 export async function forget() {
-  try {
-    await (await navigator.storage.getDirectory()).removeEntry(FOLDER, { recursive: true })
-  } catch {
-    // There is nothing, or no storage.
+  for (const folder of [FOLDER, ANSWERS]) {
+    try {
+      await (await navigator.storage.getDirectory()).removeEntry(folder, { recursive: true })
+    } catch {
+      // There is nothing, or no storage.
+    }
   }
+}
+
+/** @returns {Promise<number>} bytes of what is kept */
+export async function keptBytes() {
+  let size = 0
+  for (const folder of [FOLDER, ANSWERS]) {
+    try {
+      for await (const file of (await (await navigator.storage.getDirectory()).getDirectoryHandle(folder)).values()) size += (await file.getFile()).size
+    } catch {
+      // There is nothing, or no storage, or something goes on being written.
+    }
+  }
+  return size
 }
 
 async function openFolder() {

@@ -1,3 +1,4 @@
+import { Answers, Recording, replay } from './answers.js'
 import { textOf } from './errors.js'
 import { turn } from './host.js'
 import { Inflater } from './inflate.js'
@@ -6,8 +7,8 @@ import { relayFetch } from './relay.js'
 
 /**
  * The Worker's side of a connection. Messages of the page: load, call, cancel, and answer (to what was asked with that id).
- * Messages to the page: loaded or failed; event, and at last result or error, of a call; and what is asked of the page, with
- * an id: items and output (answered when more is wanted), credential, read.
+ * Messages to the page: loaded or failed; event, kept (what comes are the items of an earlier call), and at last result or error,
+ * of a call; and what is asked of the page, with an id: items and output (answered when more is wanted), credential, read.
  */
 export class Service {
   #port
@@ -17,6 +18,7 @@ export class Service {
   #calls = new Map()
   #asked = new Map()
   #lastAsk = 0
+  #answers = new Answers()
 
   /**
    * @param {Worker | DedicatedWorkerGlobalScope | MessagePort} port
@@ -53,7 +55,7 @@ export class Service {
     }
   }
 
-  #call({ call, verb, request, platform, plainHttp, relay, keep, credentials, files }) {
+  #call({ call, verb, request, platform, plainHttp, relay, keep, credentials, files, keepAs, renew }) {
     const post = (message, transfer = []) => this.#port.postMessage({ ...message, call }, transfer)
     const ask = (message, transfer) => new Promise((resolve, reject) => {
       const id = ++this.#lastAsk
@@ -81,7 +83,48 @@ export class Service {
       error: (kind, text, hint) => end({ type: 'error', kind, text, hint }),
     }
     this.#calls.set(call, host)
-    this.#module.call(verb, request, host)
+    const run = () => this.#module.call(verb, request, host)
+    if (keepAs) this.#kept(keepAs, renew, host, () => post({ type: 'kept' }), run)
+    else run()
+  }
+
+  /** A call whose items are kept: it is answered by an earlier one of the same name, or runs and is written down. */
+  async #kept(name, renew, host, tell, run) {
+    let cancelled = false
+    host.cancel = () => { cancelled = true }
+    const bytes = renew ? undefined : await this.#answers.find(name)
+    if (cancelled) return host.error('cancelled', 'before it began')
+    if (!bytes) {
+      this.#record(name, host)
+      return run()
+    }
+    tell()
+    try {
+      await replay(bytes, host, () => cancelled)
+      if (cancelled) host.error('cancelled', 'while kept items were given')
+      else host.result(undefined)
+    } catch (err) {
+      host.error('internal', `what was kept cannot be given: ${textOf(err)}`)
+    }
+  }
+
+  /** Warnings belong to what a call says; how far it came does not. */
+  #record(name, host) {
+    const { items, event, result, error } = host
+    const recording = new Recording()
+    host.items = async text => { await Promise.all([items(text), recording.items(text)]) }
+    host.event = text => {
+      event(text)
+      if (text.startsWith('{"kind":"warning"')) recording.event(text)
+    }
+    host.result = text => {
+      result(text)
+      recording.end().then(bytes => this.#answers.put(name, bytes), () => {}) // it was too long
+    }
+    host.error = (...why) => {
+      error(...why)
+      recording.drop()
+    }
   }
 
   /** One for each relay, since it remembers which registries need it. */

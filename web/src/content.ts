@@ -21,7 +21,11 @@ export interface Spot {
 const ENOUGH = new Error('enough was read')
 
 /** Reads a file, at most so many bytes. */
-export async function readFile(session: Session, spot: Spot, most: number, signal: AbortSignal): Promise<Content> {
+export function readFile(session: Session, spot: Spot, most: number, signal: AbortSignal): Promise<Content> {
+  return session.orAnew(() => head(session, spot, most, signal))
+}
+
+async function head(session: Session, spot: Spot, most: number, signal: AbortSignal): Promise<Content> {
   const parts: Uint8Array<ArrayBuffer>[] = []
   let size = 0
   const enough = new AbortController()
@@ -40,7 +44,7 @@ export async function readFile(session: Session, spot: Spot, most: number, signa
 }
 
 /** A path of one layer may lead through links of another: then the whole image is asked. */
-async function cat(session: Session, { path, layer, only }: Spot, options: { signal: AbortSignal; output: (name: string, bytes: Uint8Array) => void }): Promise<void> {
+async function cat(session: Session, { path, layer, only }: Spot, options: { signal: AbortSignal; output: Output }): Promise<void> {
   const e = await engine()
   const all = { ...session.options(options.signal), output: options.output }
   if (layer !== undefined) {
@@ -55,38 +59,34 @@ async function cat(session: Session, { path, layer, only }: Spot, options: { sig
 }
 
 /** A file as it is, for keeping. */
-export async function wholeFile(session: Session, spot: Spot, signal: AbortSignal, progress: (done: number) => void): Promise<Blob> {
-  const kept = keeper(progress)
-  await cat(session, spot, { signal, output: kept.output })
-  return kept.blob()
+export function wholeFile(session: Session, spot: Spot, signal: AbortSignal, progress: (done: number) => void): Promise<Blob> {
+  return gathered(session, progress, output => cat(session, spot, { signal, output }))
 }
 
 /** A folder as a tar. */
 export async function folder(session: Session, path: string, layer: number | undefined, signal: AbortSignal, progress: (done: number) => void): Promise<Blob> {
   const e = await engine()
-  const kept = keeper(progress)
-  await e.export({ ...session.request, path, ...(layer !== undefined && { layer }) }, { ...session.options(signal), output: kept.output })
-  return kept.blob()
+  return gathered(session, progress, output => e.export({ ...session.request, path, ...(layer !== undefined && { layer }) }, { ...session.options(signal), output }))
 }
 
-function keeper(progress: (done: number) => void) {
-  const parts: Uint8Array<ArrayBuffer>[] = []
-  let done = 0
-  return {
-    output: (_name: string, bytes: Uint8Array): void => {
+type Output = (name: string, bytes: Uint8Array) => void
+
+function gathered(session: Session, progress: (done: number) => void, write: (output: Output) => PromiseLike<unknown>): Promise<Blob> {
+  return session.orAnew(async () => {
+    const parts: Uint8Array<ArrayBuffer>[] = []
+    let done = 0
+    await write((_name, bytes) => {
       parts.push(bytes.slice() as Uint8Array<ArrayBuffer>)
       progress((done += bytes.length))
-    },
-    blob: () => new Blob(parts),
-  }
+    })
+    return new Blob(parts)
+  })
 }
 
 /** A blob that a manifest names. */
 export async function blob(session: Session, digest: string, signal: AbortSignal): Promise<Blob> {
   const e = await engine()
-  const kept = keeper(() => {})
-  await e.blobGet({ ref: `${session.subject!.base}@${digest}` }, { ...session.options(signal), output: kept.output })
-  return kept.blob()
+  return gathered(session, () => {}, output => e.blobGet({ ref: `${session.subject!.base}@${digest}` }, { ...session.options(signal), output }))
 }
 
 /** A document as it was received; which one, as a view names it. */
@@ -102,7 +102,7 @@ export async function document(session: Session, which: string, signal: AbortSig
     manifest: { ref, raw: true, ...(session.summary?.kind === 'index' && chosen && { platform: chosen }) },
     index: { ref, raw: true },
   }[which] ?? other
-  const { bytes } = await e.inspect(request, session.options(signal))
+  const { bytes } = await session.orAnew(async () => e.inspect(request, session.options(signal)))
   return bytes ?? new Uint8Array(0)
 }
 

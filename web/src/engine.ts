@@ -17,6 +17,9 @@ export function useRelay(way: Relay | undefined): void {
   relay = way
 }
 
+/** Which build the module is: its file is named for its content. Nothing while the page is developed. */
+export const build = import.meta.env.PROD ? moduleUrl.split('/').at(-1)! : ''
+
 let loaded: Promise<Engine> | undefined
 
 /** Starts the module, or returns the one that runs. */

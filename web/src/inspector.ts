@@ -165,7 +165,7 @@ export class Inspector extends LitElement {
     if (blob) void keepInput(subject.title, blob)
   }
 
-  #bring(make: Make, view = FRESH, platform = '', tag = ''): Promise<void> {
+  #bring(make: Make, view = FRESH, platform = '', tag = '', renew = false): Promise<void> {
     this.#make = make
     this.view = view
     this.lost = ''
@@ -175,7 +175,7 @@ export class Inspector extends LitElement {
         this.session.changed()
       })
       return tag ? { ...subject, suffix: tag } : subject
-    }, platform)
+    }, platform, renew)
   }
 
   /** What a person brings is a new place to come back from. */
@@ -223,11 +223,11 @@ export class Inspector extends LitElement {
     if (subject) void this.#bring(() => ({ ...subject, suffix: tag === undefined ? subject.suffix : `:${tag}` }), { ...FRESH, tab: this.view.tab, ...view }, platform ?? '')
   }
 
-  #again({ login }: Again): void {
+  #again({ login, renew }: Again): void {
     const { subject, platform } = this.session
     if (login) this.session.credentials.set(login.registry, login)
     const make = subject ? () => subject : this.#make
-    if (make) void this.#bring(make, this.view, platform)
+    if (make) void this.#bring(make, this.view, platform, '', renew)
   }
 
   #go({ change, replace }: Go): void {

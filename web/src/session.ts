@@ -2,7 +2,7 @@ import { StevedoreError } from '../../wasm/js/errors.js'
 import { forget } from '../../wasm/js/kept.js'
 import type { FileItem, ImageInfo, InspectOut, LayerItem } from '../../wasm/js/verbs.js'
 import { Copying } from './copying.js'
-import { engine, type BrowserOptions, type Engine } from './engine.js'
+import { build, engine, type BrowserOptions, type Engine } from './engine.js'
 import type { Subject } from './loader.js'
 import { type Problem, problemOf } from './problem.js'
 import { Slices } from './slice.js'
@@ -34,6 +34,10 @@ export class Session extends EventTarget {
   tree = new Tree()
   /** the merged tree is complete */
   merged = false
+  /** the files are shown as an earlier visit found them; "checking" while the file they came from is read again */
+  earlier: '' | 'kept' | 'checking' = ''
+  /** of the file that is checked */
+  checked: Progress = { done: 0, total: 0 }
   problem: Problem | undefined
   warnings: string[] = []
   /** of what is fetched or unpacked before the image can be opened */
@@ -44,8 +48,8 @@ export class Session extends EventTarget {
   #abort = new AbortController()
   #trees = new Map<number, Tree>()
 
-  /** Starts over with what the maker gives, which may take a while itself. */
-  async open(make: (signal: AbortSignal) => Subject | Promise<Subject>, platform = ''): Promise<void> {
+  /** Starts over with what the maker gives, which may take a while itself. With renew the layers are read though they are known. */
+  async open(make: (signal: AbortSignal) => Subject | Promise<Subject>, platform = '', renew = false): Promise<void> {
     this.#abort.abort(new Error('something else was opened'))
     const abort = (this.#abort = new AbortController())
     this.phase = 'opening'
@@ -59,21 +63,27 @@ export class Session extends EventTarget {
       this.subject = subject
       this.preparing = undefined
       if (subject.inputs) await this.#chooseTag(abort.signal)
-      await this.#readOrAgain(abort.signal)
+      await this.#readOrAgain(abort.signal, renew)
     } catch (err) {
       if (abort === this.#abort) this.#fail(err)
     }
   }
 
-  /** What the browser has kept may be damaged: then it is fetched anew. */
-  async #readOrAgain(signal: AbortSignal): Promise<void> {
+  #readOrAgain(signal: AbortSignal, renew: boolean): Promise<void> {
+    return this.orAnew(() => {
+      if (this.summary) this.#clear()
+      return this.#read(signal, renew)
+    })
+  }
+
+  /** Does what reads the image. What the browser has kept of a registry may be damaged: then it is fetched anew, once. */
+  async orAnew<T>(read: () => Promise<T>): Promise<T> {
     try {
-      await this.#read(signal)
+      return await read()
     } catch (err) {
       if (!(err instanceof StevedoreError) || err.kind !== 'verification' || this.subject?.kind !== 'registry') throw err
       await forget()
-      this.#clear()
-      await this.#read(signal)
+      return read()
     }
   }
 
@@ -151,7 +161,7 @@ export class Session extends EventTarget {
   }
 
   #clear(): void {
-    Object.assign(this, { summary: undefined, layers: [], tree: new Tree(), merged: false, problem: undefined, warnings: [], preparing: undefined })
+    Object.assign(this, { summary: undefined, layers: [], tree: new Tree(), merged: false, earlier: '', problem: undefined, warnings: [], preparing: undefined })
     this.#trees.clear()
     this.copying.reset()
     this.changed()
@@ -167,24 +177,32 @@ export class Session extends EventTarget {
     this.subject = { ...subject, suffix: `:${tag}` }
   }
 
-  async #read(signal: AbortSignal): Promise<void> {
+  async #read(signal: AbortSignal, renew: boolean): Promise<void> {
     const e = await engine()
     this.summary = await e.inspect(this.request, this.options(signal))
-    this.layers = (this.image?.layers ?? []).map(l => ({
-      index: l.index, digest: l.digest, size: l.size, createdBy: l.createdBy ?? '', read: 0, entries: [], stats: undefined,
-    }))
+    this.layers = this.#unread()
     this.phase = 'reading'
     this.changed()
-    if (this.image) await this.#readLayers(e, signal)
+    if (this.image) await this.#readLayers(e, signal, renew)
     this.merged = true
     this.phase = 'done'
     this.changed()
+    if (this.earlier && this.subject?.inputs) void this.#check(e, signal)
   }
 
-  async #readLayers(e: Engine, signal: AbortSignal): Promise<void> {
+  #unread(): LayerState[] {
+    return (this.image?.layers ?? []).map(l => ({
+      index: l.index, digest: l.digest, size: l.size, createdBy: l.createdBy ?? '', read: 0, entries: [], stats: undefined,
+    }))
+  }
+
+  async #readLayers(e: Engine, signal: AbortSignal, renew: boolean): Promise<void> {
     const byDigest = new Map(this.layers.map(l => [l.digest, l]))
+    const { digest } = this.image!
     const options: BrowserOptions = {
       ...this.options(signal),
+      // all that the items depend on
+      ...(build && { keepAs: `layers with entries and files of ${digest}, by ${build}`, renew, onKept: () => { this.earlier = 'kept' } }),
       onEvent: ({ kind, subject, done, message }) => {
         if (kind === 'warning' || kind === 'retry') this.warnings.push(message ?? '')
         const layer = byDigest.get(subject ?? '')
@@ -193,11 +211,39 @@ export class Session extends EventTarget {
       },
     }
     let n = 0
-    for await (const { layer, entry, file } of e.layers({ ...this.request, entries: true, files: true }, options)) {
+    for await (const { layer, entry, file } of e.layers({ ...this.#exactly(digest), entries: true, files: true }, options)) {
       if (entry) this.layers[entry.layer]?.entries.push(shared(entry))
       else if (file) this.tree.add(shared(file))
       else if (layer) this.#counted(layer)
       if ((++n & 511) === 0) this.changed()
+    }
+  }
+
+  /** A tag of a registry may lead elsewhere by now; a file that is open stays what it is. */
+  #exactly(digest: string): { ref: string; platform?: string } {
+    return this.subject?.kind === 'registry' ? { ref: `${this.subject.base}@${digest}` } : this.request
+  }
+
+  /** Reads a file whose image is known: what is shown must not hide that the file is broken. */
+  async #check(e: Engine, signal: AbortSignal): Promise<void> {
+    const read = new Map<string, number>()
+    const total = this.layers.reduce((sum, l) => sum + l.size, 0)
+    const onEvent = ({ subject = '', done }: { subject?: string; done?: number }): void => {
+      if (done !== undefined) read.set(subject, done)
+      this.checked = { done: [...read.values()].reduce((sum, n) => sum + n, 0), total }
+      this.changed()
+    }
+    this.earlier = 'checking'
+    onEvent({})
+    try {
+      await e.layers(this.request, { ...this.options(signal), onEvent })
+      this.earlier = ''
+      this.changed()
+    } catch (err) {
+      if (signal.aborted) return
+      Object.assign(this, { layers: this.#unread(), tree: new Tree(), merged: false, earlier: '' })
+      this.#trees.clear()
+      this.#fail(err)
     }
   }
 

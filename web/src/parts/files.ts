@@ -97,7 +97,7 @@ export class Files extends Part {
   #counted(tree: Tree): string {
     if (this.#found) return `${count(this.#found.length)}${this.#more ? '+' : ''} found`
     if (this.view.layer !== undefined) return plural(this.session.layers[this.view.layer]?.entries.length ?? tree.count, 'entry', 'entries')
-    return this.session.merged ? plural(tree.root.files, 'file') : 'reading…'
+    return this.session.merged ? plural(tree.root.files, 'file') : this.session.busy ? 'reading…' : 'not read'
   }
 
   override updated(): void {

@@ -79,6 +79,7 @@ export class Layers extends Part {
 
   #does(l: LayerState) {
     const s = l.stats
+    if (!s && !this.session.busy) return 'not read'
     if (!s) return l.read > 0 ? `reading, ${bytes(l.read)}` : 'waiting'
     const { added, changed, hidden } = s
     if (added.files + changed.files + hidden.files === 0) return 'changes no file'

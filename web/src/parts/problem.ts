@@ -3,9 +3,9 @@ import { visible } from '../format.js'
 import type { Problem } from '../problem.js'
 import { shared } from '../styles.js'
 
-/** Asks to try again, with a login where one was given. */
+/** Asks to try again, with a login where one was given; with renew also what is known is read again. */
 export class Again extends Event {
-  constructor(readonly login?: { registry: string; username: string; password: string }) {
+  constructor(readonly login?: { registry: string; username: string; password: string }, readonly renew = false) {
     super('again', { bubbles: true, composed: true })
   }
 }

@@ -1,4 +1,6 @@
-import { LitElement, css, html } from 'lit'
+import { LitElement, css, html, nothing } from 'lit'
+import { forget, keptBytes } from '../../../wasm/js/kept.js'
+import { bytes } from '../format.js'
 import { fromExample, fromFiles, fromReference, type Subject } from '../loader.js'
 import { shared } from '../styles.js'
 
@@ -13,9 +15,11 @@ export class Open extends Event {
 
 /** Where a person brings an image, or begins. */
 export class Start extends LitElement {
-  static override properties = { compact: { type: Boolean, reflect: true }, value: { attribute: false } }
+  static override properties = { compact: { type: Boolean, reflect: true }, value: { attribute: false }, kept: { state: true } }
   declare compact: boolean
   declare value: string
+  /** bytes of what earlier visits left in the browser's storage */
+  declare kept: number
 
   static override styles = [shared, css`
     form { display: flex; gap: 8px; min-width: 0; flex: 1; }
@@ -41,6 +45,16 @@ export class Start extends LitElement {
     super()
     this.compact = false
     this.value = ''
+    this.kept = 0
+  }
+
+  override firstUpdated(): void {
+    if (!this.compact) void keptBytes().then(size => { this.kept = size })
+  }
+
+  #forget = async (): Promise<void> => {
+    await forget()
+    this.kept = await keptBytes()
   }
 
   #open(make: Make): void {
@@ -80,6 +94,7 @@ export class Start extends LitElement {
           ${this.#pickers()}
         </div>
         <p class="else">No image at hand? <button class="link" id="example" @click=${() => this.#open(fromExample)}>Try the example</button>, a small Linux of four layers.</p>
+        ${this.kept > 0 ? html`<p class="else" id="kept">What was looked at before is quick to open: ${bytes(this.kept)} are kept in this browser. <button class="link" @click=${this.#forget}>Forget them</button></p>` : nothing}
       </div>`
   }
 

@@ -4,6 +4,7 @@ import { shared } from '../styles.js'
 import type { View } from '../view.js'
 import { kindWords, sentences } from '../words.js'
 import { Part } from './part.js'
+import { Again } from './problem.js'
 
 /** Asks for another platform or tag of what is open. */
 export class Choose extends Event {
@@ -21,6 +22,7 @@ export class Summary extends Part {
     label { display: inline-flex; align-items: center; gap: 6px; color: var(--dim); font-size: 13px; }
     select { border: 1px solid var(--line); border-radius: 6px; background: var(--panel); color: var(--text); padding: 2px 6px; max-width: 260px; }
     .words { margin-top: 4px; max-width: 130ch; text-wrap: pretty; overflow-wrap: anywhere; }
+    .earlier { color: var(--dim); }
     .digest { font-size: 12px; }
     .take { padding: 1px 10px; font-size: 13px; margin-left: auto; }
   `]
@@ -37,7 +39,15 @@ export class Summary extends Part {
         <button class="link mono digest" title="Show the manifest of ${digest}" @click=${() => this.go({ tab: 'manifest', doc: '' })}>${short(digest)}</button>
         <button class="button take" @click=${() => this.go({ tab: 'copy', path: '' })}>Copy or download…</button>
       </div>
-      <p class="words">${words.join(' ')}</p>`
+      <p class="words">${words.join(' ')} ${this.#earlier()}</p>`
+  }
+
+  /** Where what is shown was not read now. */
+  #earlier() {
+    const { earlier, checked: { done, total } } = this.session
+    if (!earlier) return nothing
+    if (earlier === 'checking') return html`<span class="earlier num" role="status">Shown as an earlier visit found it; the file is being checked, ${bytes(done)} of ${bytes(total)}.</span>`
+    return html`<span class="earlier">Shown as an earlier visit found it. <button class="link" @click=${() => this.dispatchEvent(new Again(undefined, true))}>Read again</button></span>`
   }
 
   /** What is in the layers and seen no more. */

@@ -1,0 +1,165 @@
+// The items of calls that ended well, kept in the browser's own storage (the origin private file system): a later call of the
+// same name is answered with them, and does not run. What a name stands for is the caller's to say.
+
+export const FOLDER = 'stevedore-answers'
+const FORMAT = 1
+
+/** Compressed bytes that are kept at most, and of one call. Nothing is kept that would fill more than a quarter of what is left. */
+const MOST = 2 ** 27
+const MOST_OF_ONE = 2 ** 24
+
+/** An event among the items; those are JSON objects, one a line. */
+const EVENT = '!'
+/** Characters that are handed over at once. */
+const PIECE = 2 ** 18
+
+/** Answers that are kept. A file is named for its call and for its own content, so one that is damaged or was not finished is none. */
+export class Answers {
+  #open
+
+  /** @param {() => Promise<FileSystemDirectoryHandle>} [folder] */
+  constructor(folder = openFolder) {
+    this.#open = folder
+  }
+
+  /** @param {string} name @returns {Promise<Uint8Array | undefined>} what a Recording made */
+  async find(name) {
+    try {
+      const folder = await this.#open()
+      const key = await hashed(new TextEncoder().encode(`${FORMAT} ${name}`))
+      for await (const [entry, handle] of folder.entries()) {
+        if (!entry.startsWith(`${key}-`)) continue
+        const bytes = new Uint8Array(await (await handle.getFile()).arrayBuffer())
+        if (entry === `${key}-${await hashed(bytes)}`) return bytes
+        await folder.removeEntry(entry)
+      }
+    } catch {
+      // There is no such storage, or it was emptied meanwhile.
+    }
+    return undefined
+  }
+
+  /** Keeps an answer in place of an earlier one of that name. @param {string} name @param {Uint8Array} bytes */
+  async put(name, bytes) {
+    try {
+      const folder = await this.#open()
+      const key = await hashed(new TextEncoder().encode(`${FORMAT} ${name}`))
+      const entry = `${key}-${await hashed(bytes)}`
+      if (!(await room(folder, key, bytes.length))) return
+      const writer = await (await folder.getFileHandle(entry, { create: true })).createSyncAccessHandle()
+      try {
+        writer.truncate(0)
+        writer.write(bytes)
+      } finally {
+        writer.close()
+      }
+    } catch {
+      // The next call runs again.
+    }
+  }
+}
+
+async function openFolder() {
+  return (await navigator.storage.getDirectory()).getDirectoryHandle(FOLDER, { create: true })
+}
+
+/** @param {Uint8Array} bytes @returns {Promise<string>} SHA-256 in hexadecimal */
+async function hashed(bytes) {
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes))
+  return Array.from(digest, b => b.toString(16).padStart(2, '0')).join('')
+}
+
+/** Makes room, the oldest first; what the key had before goes. */
+async function room(folder, key, size) {
+  const { quota = 0, usage = 0 } = await navigator.storage.estimate()
+  if (size > (quota - usage) / 4) return false
+  const files = []
+  for await (const handle of folder.values()) files.push(await handle.getFile())
+  files.sort((a, b) => a.lastModified - b.lastModified)
+  let total = files.reduce((sum, f) => sum + f.size, size)
+  for (const file of files) {
+    if (total <= MOST && !file.name.startsWith(`${key}-`)) continue
+    await folder.removeEntry(file.name)
+    total -= file.size
+  }
+  return true
+}
+
+/** What a call gives is written down, compressed, while it is given. */
+export class Recording {
+  #writer
+  #bytes
+
+  constructor() {
+    const { writable, readable } = new CompressionStream('gzip')
+    this.#writer = writable.getWriter()
+    this.#bytes = gathered(readable)
+    this.#bytes.catch(() => {}) // told by end
+  }
+
+  /** @param {string} text items as JSON, one a line @returns {Promise<void>} kept when there is room for more */
+  items(text) {
+    return this.#write(text)
+  }
+
+  /** @param {string} text an event as JSON @returns {Promise<void>} */
+  event(text) {
+    return this.#write(`${EVENT}${text}\n`)
+  }
+
+  /** @returns {Promise<Uint8Array>} all of it; rejects where that is too much */
+  async end() {
+    await this.#writer.close()
+    return this.#bytes
+  }
+
+  /** Lets go of it. */
+  drop() {
+    this.#writer.abort().catch(() => {}) // it has ended
+  }
+
+  async #write(text) {
+    await this.#writer.write(new TextEncoder().encode(text)).catch(() => {}) // told by end
+  }
+}
+
+async function gathered(readable) {
+  const parts = []
+  let size = 0
+  for (const reader = readable.getReader(); ; ) {
+    const { done, value } = await reader.read()
+    if (done) return new Uint8Array(await new Blob(parts).arrayBuffer())
+    parts.push(value)
+    if ((size += value.length) <= MOST_OF_ONE) continue
+    reader.cancel().catch(() => {}) // nobody waits for it
+    throw new RangeError('the answer is too long to be kept')
+  }
+}
+
+/**
+ * Gives again what a recording has, no faster than it is taken.
+ * @param {Uint8Array} bytes
+ * @param {{items(text: string): Promise<void>, event(text: string): void}} host
+ * @param {() => boolean} cancelled
+ */
+export async function replay(bytes, host, cancelled) {
+  const reader = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip')).pipeThrough(new TextDecoderStream()).getReader()
+  let text = ''
+  for (let over = false; !over && !cancelled(); ) {
+    const { done, value = '' } = await reader.read()
+    over = done
+    text += value
+    if (!over && text.length < PIECE) continue
+    const end = over ? text.length : text.lastIndexOf('\n') + 1
+    await give(text.slice(0, end), host)
+    text = text.slice(end)
+  }
+  if (cancelled()) await reader.cancel()
+}
+
+async function give(text, host) {
+  const lines = text.split('\n')
+  for (const line of lines) if (line.startsWith(EVENT)) host.event(line.slice(EVENT.length))
+  const items = text.includes(`\n${EVENT}`) || text.startsWith(EVENT) ? lines.filter(line => !line.startsWith(EVENT)).join('\n') : text
+  if (items) await host.items(items)
+}
