@@ -50,12 +50,15 @@ func (m *mover) move(ctx context.Context, names []string) error {
 	m.o.Event(event.Event{Kind: event.Started, Subject: m.subject, Total: all, Message: event.Image})
 	left := make(chan []string, 1)
 	go func() { left <- m.survey(ctx) }()
+	held := make(chan map[naming]bool, 1)
+	go func() { held <- m.held(ctx, names) }()
 	err = parallel(ctx, m.o.Jobs, len(blobs), func(ctx context.Context, i int) error { return m.blob(ctx, blobs[i]) })
 	m.left = append(m.left, <-left...)
+	there := <-held
 	if err != nil {
 		return err
 	}
-	if err := m.manifests(ctx, names); err != nil {
+	if err := m.manifests(ctx, names, there); err != nil {
 		return err
 	}
 	if err := m.dst.Commit(ctx); err != nil {
@@ -125,50 +128,25 @@ func (m *mover) verify(ctx context.Context, d v1.Descriptor) (corrupted bool, er
 	}
 }
 
-// manifests writes what became of the manifests, children first and the root under its names.
-func (m *mover) manifests(ctx context.Context, names []string) error {
+// manifests writes what became of the manifests, children first and the root under its names, but for those that are there.
+func (m *mover) manifests(ctx context.Context, names []string, there map[naming]bool) error {
 	out, err := m.rewrite(m.anew)
 	if err != nil {
 		return err
 	}
-	order := m.order()
-	for _, n := range order {
-		if n == m.root && len(m.extras) == 0 {
-			continue // its names are written below, and nothing has to find it before
-		}
-		if err := m.dst.PutManifest(ctx, identity(out[n.digest]), out[n.digest].doc); err != nil {
+	for _, w := range m.namings(out, names) {
+		o := out[w.node.digest]
+		if err := fits(w.name, o); err != nil {
 			return err
 		}
-	}
-	if err := m.tagExtras(ctx, out); err != nil {
-		return err
-	}
-	root := out[m.root.digest]
-	if len(names) == 0 {
-		names = []string{identity(root)}
-	}
-	for _, name := range names {
-		if err := fits(name, root); err != nil {
-			return err
-		}
-		if err := m.dst.PutManifest(ctx, name, root.doc); err != nil {
-			return err
-		}
-	}
-	m.report.Root, m.report.Manifests = root.descriptor(), len(order)
-	return nil
-}
-
-// tagExtras writes the tags of what has one; its manifests are there.
-func (m *mover) tagExtras(ctx context.Context, out map[digest.Digest]output) error {
-	for _, e := range m.extras {
-		if e.tag == "" {
+		if there[w] {
 			continue
 		}
-		if err := m.dst.PutManifest(ctx, e.tag, out[e.node.digest].doc); err != nil {
+		if err := m.dst.PutManifest(ctx, w.name, o.doc); err != nil {
 			return err
 		}
 	}
+	m.report.Root, m.report.Manifests = out[m.root.digest].descriptor(), len(m.order())
 	return nil
 }
 

@@ -90,7 +90,7 @@ func (c *Client) Repository(r ref.Reference) content.Source { return c.repositor
 // nothing leads to them; manifests with a tag are held, and pushed in their order by Commit. It is a Source of the
 // repository too. It does no I/O, and closing it does nothing.
 func (c *Client) Sink(r ref.Reference) content.Sink {
-	return &sink{repository: c.repository(r, "pull,push")}
+	return newSink(c.repository(r, "pull,push"))
 }
 
 func (c *Client) repository(r ref.Reference, actions string) *repository {

@@ -33,7 +33,7 @@ func (r *repository) DeleteManifest(ctx context.Context, d digest.Digest) error 
 		return err
 	}
 	if subject, ok := doc.Subject(); ok {
-		return (&sink{repository: r.c.repository(r.ref, "pull,push,delete")}).forget(ctx, subject, d)
+		return newSink(r.c.repository(r.ref, "pull,push,delete")).forget(ctx, subject, d)
 	}
 	return nil
 }
@@ -94,7 +94,7 @@ func (r *repository) replaceTag(ctx context.Context, tag string) error {
 	if err != nil {
 		return err
 	}
-	s := &sink{repository: r.c.repository(r.ref, "pull,push")}
+	s := newSink(r.c.repository(r.ref, "pull,push"))
 	empty := inline(v1.DescriptorEmptyJSON)
 	if _, err := s.PutBlob(ctx, empty); err != nil {
 		return err

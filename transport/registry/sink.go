@@ -21,10 +21,15 @@ import (
 // sink writes to a repository.
 type sink struct {
 	*repository
+	children children
 
 	mu        sync.Mutex
 	held      []tagged
 	corrupted map[digest.Digest]bool // by CheckBlob
+}
+
+func newSink(r *repository) *sink {
+	return &sink{repository: r, children: children{slots: make(chan struct{}, pushesAtOnce)}}
 }
 
 // tagged is a manifest that waits for Commit.
@@ -127,7 +132,8 @@ func (r *repository) has(ctx context.Context, d v1.Descriptor) (bool, error) {
 
 func (r *repository) blobName(d digest.Digest) string { return r.name + "@" + d.String() }
 
-// PutManifest implements [content.Sink]; ref may also be a digest, by which the manifest is then to be found.
+// PutManifest implements [content.Sink]; ref may also be a digest, by which the manifest is then to be found. What only an index
+// waits for is under way when it returns; its error is told by the next call that waits.
 func (s *sink) PutManifest(ctx context.Context, name string, doc oci.Document) error {
 	switch {
 	case name == "":
@@ -147,11 +153,20 @@ func (s *sink) PutManifest(ctx context.Context, name string, doc oci.Document) e
 	if got := digest.Digest(name).Algorithm().FromBytes(doc.Raw); got.String() != name {
 		return errs.New(errs.Verification, s.subject(name), "manifest: content has the digest %s", got)
 	}
+	if alone(doc) {
+		return s.children.push(ctx, func() error { return s.push(ctx, name, doc) })
+	}
+	if err := s.children.wait(); err != nil {
+		return err
+	}
 	return s.push(ctx, name, doc)
 }
 
 // Commit implements [content.Sink]. A manifest that was pushed is not pushed again by a second Commit.
 func (s *sink) Commit(ctx context.Context) error {
+	if err := s.children.wait(); err != nil {
+		return err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for len(s.held) > 0 {
@@ -163,8 +178,11 @@ func (s *sink) Commit(ctx context.Context) error {
 	return nil
 }
 
-// Close implements [content.Sink]; what was held is forgotten.
-func (s *sink) Close() error { return nil }
+// Close implements [content.Sink]; what was held is forgotten. It waits for what is under way, which ends with its context.
+func (s *sink) Close() error {
+	_ = s.children.wait() // of interest to a Commit only
+	return nil
+}
 
 // push sends one manifest (spec.md, "Pushing Manifests").
 func (s *sink) push(ctx context.Context, ident string, doc oci.Document) error {

@@ -3,6 +3,9 @@ package registry_test
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -110,6 +113,32 @@ func TestRepair(t *testing.T) {
 	require.Equal(t, content.Stored, how)
 	require.NoError(t, whole(t.Context(), c.Repository(parse(t, sourceName))))
 	require.Equal(t, errs.NotFound, errs.Of(checker.CheckBlob(t.Context(), contenttest.NewContent("", []byte("x")).Descriptor)))
+}
+
+// TestManifestsAtOnce: the images of an index are pushed at the same time, the index after all of them, and an error of one is
+// that of the index.
+func TestManifestsAtOnce(t *testing.T) {
+	f := contenttest.NewIndex()
+	require.Greater(t, len(f.Children), 1)
+	met := make(chan struct{})
+	var at, done atomic.Int32
+	c := registry.New(registry.Options{Fetcher: fetchshim.Func(func(ctx context.Context, req *fetchshim.Request) (*fetchshim.Response, error) {
+		if strings.HasSuffix(req.URL, f.Root.Digest().String()) {
+			require.EqualValues(t, len(f.Children), done.Load())
+			return answer(201, ""), nil
+		}
+		if at.Add(1) == 2 {
+			close(met)
+		}
+		<-met // none is answered before the second has come
+		done.Add(1)
+		return answer(201, ""), nil
+	})})
+	s := c.Sink(parse(t, "r.example/a/b"))
+	for _, doc := range append(slices.Clone(f.Children), f.Root) {
+		require.NoError(t, s.PutManifest(t.Context(), "", doc))
+	}
+	require.NoError(t, s.Commit(t.Context()))
 }
 
 func mustParse(typed string) ref.Reference {

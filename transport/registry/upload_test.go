@@ -329,7 +329,8 @@ func TestCreate(t *testing.T) {
 	r = newRig(t, "r.example/a/b", f, func(o *registry.Options) {
 		o.Create = func(context.Context, string, string) error { return errs.New(errs.Denied, "", "you may not") }
 	})
-	requireKind(t, errs.Denied, r.sink.PutManifest(t.Context(), "", contenttest.NewImage().Root), "r.example/a/b", "you may not")
+	require.NoError(t, r.sink.PutManifest(t.Context(), "", contenttest.NewImage().Root))
+	requireKind(t, errs.Denied, r.sink.Commit(t.Context()), "r.example/a/b", "you may not")
 }
 
 // TestManifestPush: a manifest without a tag goes at once, one with a tag at Commit and once only.
@@ -356,6 +357,9 @@ func TestManifestPush(t *testing.T) {
 
 	requireKind(t, errs.Input, r.sink.PutManifest(t.Context(), "no tag", f.Root), "is not a tag")
 	requireKind(t, errs.Verification, r.sink.PutManifest(t.Context(), digest.FromString("x").String(), f.Root), "has the digest")
+	r = newRig(t, "r.example/a/b", always(400, "no"), nil)
+	require.NoError(t, r.sink.PutManifest(t.Context(), "", f.Children[0]), "its answer is not waited for")
+	requireKind(t, errs.Input, r.sink.PutManifest(t.Context(), "", f.Root), f.Children[0].Digest().String())
 	r = newRig(t, "r.example/a/b", always(201, "", "Docker-Content-Digest: "+digest.FromString("x").String()), nil)
 	requireKind(t, errs.Verification, r.sink.PutManifest(t.Context(), "", f.Root), "stored it under the digest")
 	r = newRig(t, "r.example/a/b", always(400, `{"errors":[{"code":"MANIFEST_INVALID","message":"no"}]}`), nil)

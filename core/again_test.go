@@ -1,0 +1,65 @@
+package core_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/stevedore-oci/stevedore/core"
+	"github.com/stevedore-oci/stevedore/core/content"
+	"github.com/stevedore-oci/stevedore/core/content/contenttest"
+	"github.com/stevedore-oci/stevedore/fetchshim"
+	"github.com/stevedore-oci/stevedore/transport"
+	"github.com/stevedore-oci/stevedore/transport/mem"
+	"github.com/stevedore-oci/stevedore/transport/registry/depot"
+	"github.com/stevedore-oci/stevedore/transport/registry/serve"
+)
+
+// TestCopyAgain: a registry that has everything is asked and not written to, and one that has the image under another tag gets
+// the tag and nothing else.
+func TestCopyAgain(t *testing.T) {
+	src := mem.New()
+	tagImage(t, src, "v1", contenttest.NewIndex())
+	server := serve.New(depot.Memory().Serve())
+	var mu sync.Mutex
+	var writes []string
+	counted := fetchshim.Func(func(ctx context.Context, req *fetchshim.Request) (*fetchshim.Response, error) {
+		if req.Method != "GET" && req.Method != "HEAD" {
+			mu.Lock()
+			writes = append(writes, req.Method+" "+req.URL)
+			mu.Unlock()
+		}
+		return server.Fetch(ctx, req)
+	})
+	mux := transport.New(transport.Options{Fetcher: counted, Mem: map[string]content.Source{"src": src}})
+	env := &core.Env{Source: mux.Open, Sink: mux.Create}
+	copied := func(in core.CopyIn) (core.Copied, []string) {
+		in.Source = "mem:src:v1"
+		writes = nil
+		out, err := core.Copy(t.Context(), env, in)
+		require.NoError(t, err)
+		return out.Destinations[0], writes
+	}
+	first, _ := copied(core.CopyIn{Destinations: []string{"localhost/a:v1"}})
+	again, wrote := copied(core.CopyIn{Destinations: []string{"localhost/a:v1"}})
+	require.Empty(t, wrote)
+	require.Equal(t, first.Digest, again.Digest)
+	require.Equal(t, first.Manifests, again.Manifests)
+	require.Equal(t, first.Stored, again.Existed)
+	_, wrote = copied(core.CopyIn{Destinations: []string{"localhost/a:v1", "localhost/a:v2"}})
+	require.Equal(t, []string{"PUT http://localhost/v2/a/manifests/v2"}, wrote)
+	_, wrote = copied(core.CopyIn{Destinations: []string{"localhost/a:v1"}, VerifyExisting: true})
+	require.NotEmpty(t, wrote, "what is to be repaired is written")
+
+	require.NoError(t, deleteTag(t.Context(), mux, "localhost/a:v2"))
+	_, wrote = copied(core.CopyIn{Destinations: []string{"localhost/a:v2"}, Platforms: []string{"linux/amd64"}})
+	require.Len(t, wrote, 1, "the image is there, its tag is not")
+}
+
+func deleteTag(ctx context.Context, mux *transport.Mux, name string) error {
+	env := &core.Env{Source: mux.Open, Sink: mux.Create}
+	_, err := core.Delete(ctx, env, core.DeleteIn{Ref: name})
+	return err
+}

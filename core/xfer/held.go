@@ -1,0 +1,84 @@
+package xfer
+
+import (
+	"context"
+	"sync"
+
+	"github.com/opencontainers/go-digest"
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/stevedore-oci/stevedore/core/content"
+)
+
+// looks is how many manifests are looked for at once: a look is a request without a body.
+const looks = 16
+
+// naming is a manifest under one of its names at the destination; "" is its SHA-256 digest.
+type naming struct {
+	node *node
+	name string
+}
+
+// namings lists what the copy writes, in the order in which it is written: children first, the root under its names last.
+func (m *mover) namings(out map[digest.Digest]output, names []string) []naming {
+	var all []naming
+	for _, n := range m.order() {
+		if n == m.root && len(m.extras) == 0 {
+			continue // its names are written below, and nothing has to find it before
+		}
+		all = append(all, naming{n, identity(out[n.digest])})
+	}
+	for _, e := range m.extras {
+		if e.tag != "" {
+			all = append(all, naming{e.node, e.tag})
+		}
+	}
+	if len(names) == 0 {
+		names = []string{identity(out[m.root.digest])}
+	}
+	for _, name := range names {
+		all = append(all, naming{m.root, name})
+	}
+	return all
+}
+
+// held finds out which manifests are there under their names already, at an endpoint that answers that without sending them. Those are
+// not written: a copy that has nothing to do changes nothing, and nobody is told of a push. What has a subject is written
+// again, since only that mends a list of referrers that a client keeps. It is no reason to fail: what is not known is written.
+func (m *mover) held(ctx context.Context, names []string) map[naming]bool {
+	resolver, ok := content.As[content.Resolver](m.dst)
+	if !ok || m.o.VerifyExisting || m.o.Compress != "" { // digests of what is compressed anew are not known yet
+		return nil
+	}
+	out, err := m.rewrite(nil)
+	if err != nil {
+		return nil
+	}
+	all := m.namings(out, names)
+	var mu sync.Mutex
+	held := map[naming]bool{}
+	err = parallel(ctx, looks, len(all), func(ctx context.Context, i int) error {
+		o := out[all[i].node.digest]
+		if _, refers := o.doc.Subject(); refers {
+			return nil
+		}
+		name := all[i].name
+		if name == "" {
+			name = o.doc.Digest().String()
+		}
+		if d, err := resolver.Resolve(ctx, name); err == nil && same(d, o.descriptor()) {
+			mu.Lock()
+			held[all[i]] = true
+			mu.Unlock()
+		}
+		return nil
+	})
+	if err != nil { // it was cancelled
+		return nil
+	}
+	return held
+}
+
+func same(a, b v1.Descriptor) bool {
+	return a.Digest == b.Digest && a.Size == b.Size && a.MediaType == b.MediaType
+}
