@@ -99,10 +99,15 @@ type meter struct {
 }
 
 func (r *meter) Read(p []byte) (int, error) {
-	p = p[:min(len(p), piece)]
+	yield := r.m.o.Yield
+	if yield != nil {
+		p = p[:min(len(p), piece)]
+	}
 	n, err := r.r.Read(p)
 	r.done += int64(n)
-	r.m.o.Yield()
+	if yield != nil {
+		yield()
+	}
 	if now := r.m.o.Clock.Now(); now.Sub(r.told) >= interval {
 		r.told = now
 		r.m.o.Event(event.Event{Kind: event.Progress, Subject: r.d.Digest.String(), Done: r.done, Total: r.d.Size})

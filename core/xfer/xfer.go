@@ -58,7 +58,7 @@ type Options struct {
 	MaxRate int64             // bytes a second that are read from the source, all blobs together; 0: no limit
 	Event   func(event.Event) // nil: nobody listens
 	Clock   clock.Clock       // nil: clock.System
-	Yield   func()            // called at least once per 64 KiB; nil: not needed
+	Yield   func()            // called at least once per 64 KiB; nil: not needed, and reads may be larger
 }
 
 func (o Options) withDefaults() Options {
@@ -70,9 +70,6 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Clock == nil {
 		o.Clock = clock.System{}
-	}
-	if o.Yield == nil {
-		o.Yield = func() {}
 	}
 	return o
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -132,6 +133,21 @@ func (c *copies) tool(name string, prepare func(context.Context) error, args fun
 	}}
 }
 
+// forgetful is skopeo with a memory of its own of where blobs are, which is emptied where the places are made anew: a blob that
+// was removed would be asked for in vain, or one of the run before would spare the transfer.
+func (c *copies) forgetful(prepare func(context.Context) error, args func() []string) contender {
+	data := filepath.Join(c.e.temp, "skopeo")
+	fresh := prepare
+	if prepare != nil {
+		fresh = func(ctx context.Context) error { return errors.Join(os.RemoveAll(data), prepare(ctx)) }
+	}
+	t := c.tool("env", fresh, func() []string {
+		return append([]string{"_CONTAINERS_ROOTLESS_UID=1000", "XDG_DATA_HOME=" + data, "skopeo"}, args()...)
+	})
+	t.name = "skopeo"
+	return t
+}
+
 func (c *copies) skopeo(from, to string) []string {
 	return []string{"--insecure-policy", "copy", "--quiet", "--all", "--preserve-digests", "--src-tls-verify=false", "--dest-tls-verify=false", from, to}
 }
@@ -148,7 +164,7 @@ func (c *copies) pull() []contender {
 		{name: "crane, then sync", prepare: c.empty, run: func(ctx context.Context) (sample, error) {
 			return shell(c.e.temp, fmt.Sprintf("crane pull --insecure --format oci %s '%s' && find '%s' -type f -print0 | xargs -0 sync", src, c.out, c.out))(ctx)
 		}},
-		c.tool("skopeo", c.empty, func() []string { return c.skopeo("docker://"+src, "oci:"+c.out+":v1") }),
+		c.forgetful(c.empty, func() []string { return c.skopeo("docker://"+src, "oci:"+c.out+":v1") }),
 		c.tool("regctl", c.empty, func() []string { return c.regctl(src, "ocidir://"+c.out+":v1") }),
 		c.tool("oras", c.empty, func() []string { return []string{"copy", "--from-plain-http", "--to-oci-layout", src, c.out + ":v1"} }),
 	}
@@ -159,7 +175,7 @@ func (c *copies) push() []contender {
 	return []contender{
 		c.tool("stevedore", next, func() []string { return []string{"copy", "--quiet", "oci:" + c.layout, to()} }),
 		c.tool("crane", next, func() []string { return []string{"push", "--insecure", c.dir, to()} }),
-		c.tool("skopeo", next, func() []string { return c.skopeo("oci:"+c.layout, "docker://"+to()) }),
+		c.forgetful(next, func() []string { return c.skopeo("oci:"+c.layout, "docker://"+to()) }),
 		c.tool("regctl", next, func() []string { return c.regctl("ocidir://"+c.layout, to()) }),
 		c.tool("oras", next, func() []string { return []string{"copy", "--from-oci-layout", "--to-plain-http", c.layout, to()} }),
 	}
@@ -169,7 +185,7 @@ func (c *copies) between(from string, to func() string, prepare func(context.Con
 	return []contender{
 		c.tool("stevedore", prepare, func() []string { return []string{"copy", "--quiet", from, to()} }),
 		c.tool("crane", prepare, func() []string { return []string{"copy", "--insecure", from, to()} }),
-		c.tool("skopeo", prepare, func() []string { return c.skopeo("docker://"+from, "docker://"+to()) }),
+		c.forgetful(prepare, func() []string { return c.skopeo("docker://"+from, "docker://"+to()) }),
 		c.tool("regctl", prepare, func() []string { return c.regctl(from, to()) }),
 		c.tool("oras", prepare, func() []string { return []string{"copy", "--from-plain-http", "--to-plain-http", from, to()} }),
 	}
@@ -179,7 +195,7 @@ func (c *copies) between(from string, to func() string, prepare func(context.Con
 func (c *copies) layouts() []contender {
 	return []contender{
 		c.tool("stevedore", c.empty, func() []string { return []string{"copy", "--quiet", "oci:" + c.layout, "oci:" + c.out + ":v1"} }),
-		c.tool("skopeo", c.empty, func() []string { return c.skopeo("oci:"+c.layout, "oci:"+c.out+":v1") }),
+		c.forgetful(c.empty, func() []string { return c.skopeo("oci:"+c.layout, "oci:"+c.out+":v1") }),
 		c.tool("regctl", c.empty, func() []string { return c.regctl("ocidir://"+c.layout, "ocidir://"+c.out+":v1") }),
 		c.tool("oras", c.empty, func() []string {
 			return []string{"copy", "--from-oci-layout", "--to-oci-layout", c.layout, c.out + ":v1"}

@@ -21,7 +21,7 @@ type Options struct {
 	Keychain  auth.Keychain          // nil: anonymous
 	Clock     clock.Clock            // nil: clock.System
 	Event     func(event.Event)      // is told about retries; nil: nobody listens
-	Yield     func()                 // called at least once per 64 KiB of a blob that is read; nil: not needed
+	Yield     func()                 // called at least once per 64 KiB of a blob that is read; nil: not needed, and reads may be larger
 	PlainHTTP func(host string) bool // which host[:port] is spoken to without TLS; nil: the loopback only
 	// HidesHeaders is true where the host does not show every response header (CORS in a browser). What a missing header
 	// would tell is then not concluded.
@@ -60,9 +60,6 @@ func New(o Options) *Client {
 	}
 	if o.Event == nil {
 		o.Event = func(event.Event) {}
-	}
-	if o.Yield == nil {
-		o.Yield = func() {}
 	}
 	if o.PlainHTTP == nil {
 		o.PlainHTTP = ref.Loopback

@@ -120,8 +120,8 @@ func (p *part) Read(b []byte) (int, error) {
 	case s.r == nil || p.left == 0 && s.at < s.b.Descriptor().Size: // net/http reads once more after the end
 		return 0, io.EOF
 	}
-	n, err := s.r.Read(b[:min(int64(len(b)), max(p.left, 1), step)])
-	s.yield()
+	r := steady{s.r, s.yield}
+	n, err := r.Read(b[:min(int64(len(b)), max(p.left, 1))])
 	s.at += int64(n)
 	if p.left -= int64(n); p.left < 0 {
 		err = errs.New(errs.Verification, s.b.Descriptor().Digest.String(), "is longer than the %d bytes its descriptor says", s.b.Descriptor().Size)

@@ -162,6 +162,9 @@ type steady struct {
 }
 
 func (s *steady) Read(p []byte) (int, error) {
+	if s.yield == nil {
+		return s.r.Read(p)
+	}
 	n, err := s.r.Read(p[:min(len(p), step)])
 	s.yield()
 	return n, err

@@ -70,8 +70,9 @@ func fill(ctx context.Context, w content.Writer, b content.Blob) error {
 	return err
 }
 
-// piece is how many bytes are copied at a time: as many as a connection buffers, so that they are read past its buffer.
-const piece = 64 << 10
+// piece is how many bytes are copied at a time: more than a connection buffers, so that they are read past its buffer, and
+// enough that system calls do not count beside hashing.
+const piece = 256 << 10
 
 // openAt opens b without its own verification where it can, since the writer verifies, and hashing costs.
 func openAt(ctx context.Context, b content.Blob, offset int64) (io.ReadCloser, error) {
