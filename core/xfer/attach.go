@@ -116,6 +116,8 @@ func (p *Plan) addTag(ctx context.Context, n *node, tag string, found *[]*node) 
 
 // survey says what belongs to the root and is not asked for, so that nothing is lost without a word. It is no reason to fail.
 func (p *Plan) survey(ctx context.Context) []string {
+	tags := make(chan []string, 1)
+	go func() { tags <- p.surveyTags(ctx) }()
 	kinds := map[string]int{}
 	if !p.o.Referrers {
 		for d, err := range content.Referrers(ctx, p.src, p.root.digest) {
@@ -132,8 +134,8 @@ func (p *Plan) survey(ctx context.Context) []string {
 	if len(parts) > 0 {
 		left = append(left, "referrers: "+strings.Join(parts, ", "))
 	}
-	if tags := p.surveyTags(ctx); len(tags) > 0 {
-		left = append(left, "digest tags: "+strings.Join(tags, ", "))
+	if found := <-tags; len(found) > 0 {
+		left = append(left, "digest tags: "+strings.Join(found, ", "))
 	}
 	return left
 }

@@ -42,9 +42,10 @@ func (m *mover) namings(out map[digest.Digest]output, names []string) []naming {
 	return all
 }
 
-// held finds out which manifests are there under their names already, at an endpoint that answers that without sending them. Those are
-// not written: a copy that has nothing to do changes nothing, and nobody is told of a push. What has a subject is written
-// again, since only that mends a list of referrers that a client keeps. It is no reason to fail: what is not known is written.
+// held finds out which manifests are there under their names already, at an endpoint that answers that without sending them.
+// They are not written, and blobs that only they list are not looked for: registries take a manifest when they have what it
+// lists, and a copy that has nothing to do is a question and changes nothing. Where the root is not there, nothing else is asked
+// for. It is no reason to fail: what is not known is written.
 func (m *mover) held(ctx context.Context, names []string) map[naming]bool {
 	resolver, ok := content.As[content.Resolver](m.dst)
 	if !ok || m.o.VerifyExisting || m.o.Compress != "" { // digests of what is compressed anew are not known yet
@@ -54,10 +55,27 @@ func (m *mover) held(ctx context.Context, names []string) map[naming]bool {
 	if err != nil {
 		return nil
 	}
-	all := m.namings(out, names)
-	var mu sync.Mutex
+	roots, others := []naming{{m.root, identity(out[m.root.digest])}}, []naming{}
+	for _, w := range m.namings(out, names) {
+		switch {
+		case w.node != m.root:
+			others = append(others, w)
+		case w != roots[0]:
+			roots = append(roots, w)
+		}
+	}
 	held := map[naming]bool{}
-	err = parallel(ctx, looks, len(all), func(ctx context.Context, i int) error {
+	if m.look(ctx, resolver, out, roots, held); len(held) > 0 {
+		m.look(ctx, resolver, out, others, held)
+	}
+	return held
+}
+
+// look adds to held what of all the resolver knows. What has a subject is written in any case, since only that mends a list of
+// referrers that a client keeps.
+func (m *mover) look(ctx context.Context, resolver content.Resolver, out map[digest.Digest]output, all []naming, held map[naming]bool) {
+	var mu sync.Mutex
+	_ = parallel(ctx, looks, len(all), func(ctx context.Context, i int) error {
 		o := out[all[i].node.digest]
 		if _, refers := o.doc.Subject(); refers {
 			return nil
@@ -72,13 +90,27 @@ func (m *mover) held(ctx context.Context, names []string) map[naming]bool {
 			mu.Unlock()
 		}
 		return nil
-	})
-	if err != nil { // it was cancelled
-		return nil
-	}
-	return held
+	}) // an error is that it was cancelled, which the next step finds, too
 }
 
 func same(a, b v1.Descriptor) bool {
 	return a.Digest == b.Digest && a.Size == b.Size && a.MediaType == b.MediaType
+}
+
+// needed are the blobs of manifests that are not held, by digest.
+func (m *mover) needed(held map[naming]bool) map[digest.Digest]bool {
+	whole := map[*node]bool{}
+	for w := range held {
+		whole[w.node] = true
+	}
+	needed := map[digest.Digest]bool{}
+	for _, n := range m.order() {
+		if whole[n] {
+			continue
+		}
+		for _, d := range n.blobs() {
+			needed[d.Digest] = true
+		}
+	}
+	return needed
 }

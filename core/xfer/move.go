@@ -50,15 +50,21 @@ func (m *mover) move(ctx context.Context, names []string) error {
 	m.o.Event(event.Event{Kind: event.Started, Subject: m.subject, Total: all, Message: event.Image})
 	left := make(chan []string, 1)
 	go func() { left <- m.survey(ctx) }()
-	held := make(chan map[naming]bool, 1)
-	go func() { held <- m.held(ctx, names) }()
-	err = parallel(ctx, m.o.Jobs, len(blobs), func(ctx context.Context, i int) error { return m.blob(ctx, blobs[i]) })
+	held := m.held(ctx, names)
+	needed := m.needed(held)
+	err = parallel(ctx, m.o.Jobs, len(blobs), func(ctx context.Context, i int) error {
+		d := blobs[i]
+		if !needed[d.Digest] {
+			m.skip(d)
+			return nil
+		}
+		return m.blob(ctx, d)
+	})
 	m.left = append(m.left, <-left...)
-	there := <-held
 	if err != nil {
 		return err
 	}
-	if err := m.manifests(ctx, names, there); err != nil {
+	if err := m.manifests(ctx, names, held); err != nil {
 		return err
 	}
 	if err := m.dst.Commit(ctx); err != nil {
@@ -128,8 +134,17 @@ func (m *mover) verify(ctx context.Context, d v1.Descriptor) (corrupted bool, er
 	}
 }
 
-// manifests writes what became of the manifests, children first and the root under its names, but for those that are there.
-func (m *mover) manifests(ctx context.Context, names []string, there map[naming]bool) error {
+// skip counts a blob that a manifest which is held stands for.
+func (m *mover) skip(d v1.Descriptor) {
+	m.started(d)
+	m.finished(d, content.Existed)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.report.count(content.Existed, d.Size)
+}
+
+// manifests writes what became of the manifests, children first and the root under its names, but for those that are held.
+func (m *mover) manifests(ctx context.Context, names []string, held map[naming]bool) error {
 	out, err := m.rewrite(m.anew)
 	if err != nil {
 		return err
@@ -139,7 +154,7 @@ func (m *mover) manifests(ctx context.Context, names []string, there map[naming]
 		if err := fits(w.name, o); err != nil {
 			return err
 		}
-		if there[w] {
+		if held[w] {
 			continue
 		}
 		if err := m.dst.PutManifest(ctx, w.name, o.doc); err != nil {

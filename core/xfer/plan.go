@@ -175,13 +175,6 @@ func (p *Plan) Blobs() ([]v1.Descriptor, error) {
 		return nil
 	}
 	for _, n := range p.order() {
-		for i, d := range n.entries {
-			if n.keep[i] && n.children[i] == nil {
-				if err := add(d); err != nil {
-					return nil, err
-				}
-			}
-		}
 		for _, d := range n.blobs() {
 			if err := add(d); err != nil {
 				return nil, err
@@ -191,12 +184,18 @@ func (p *Plan) Blobs() ([]v1.Descriptor, error) {
 	return out, nil
 }
 
-// blobs are config and layers of a manifest.
+// blobs are config and layers of a manifest, and the entries of an index that are copied and no manifests.
 func (n *node) blobs() []v1.Descriptor {
-	if n.manifest.Config.Digest == "" {
-		return n.manifest.Layers
+	var out []v1.Descriptor
+	for i, d := range n.entries {
+		if n.keep[i] && n.children[i] == nil {
+			out = append(out, d)
+		}
 	}
-	return append([]v1.Descriptor{n.manifest.Config}, n.manifest.Layers...)
+	if n.manifest.Config.Digest != "" {
+		out = append(out, n.manifest.Config)
+	}
+	return append(out, n.manifest.Layers...)
 }
 
 // order lists the nodes that are copied, children before their parents, then what is attached to them.
