@@ -52,6 +52,7 @@ func (w *walk) referrers(ctx context.Context, pageURL string) ([]v1.Descriptor, 
 	switch resp.Status {
 	case 200:
 	case 404, 400, 405, 406, 501: // 404 by the specification
+		_ = excerpt(resp.Body) // what is read to its end leaves its connection to the next request
 		return nil, "", absent
 	default:
 		return nil, "", w.r.failed(resp, w.subject, w.field)
