@@ -22,7 +22,7 @@ func wasi(t *testing.T) func(conf wazero.ModuleConfig, args ...string) (uint32, 
 	wasm, err := os.ReadFile(artifact(t, "stevedore-cli.wasm"))
 	require.NoError(t, err)
 	ctx := t.Context()
-	r := wazero.NewRuntime(ctx)
+	r := wazero.NewRuntimeWithConfig(ctx, runtimeConfig(t))
 	t.Cleanup(func() { _ = r.Close(ctx) })
 	wasi_snapshot_preview1.MustInstantiate(ctx, r)
 	mod, err := r.CompileModule(ctx, wasm)

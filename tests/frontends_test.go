@@ -138,7 +138,7 @@ func reactorWazero(t *testing.T) frontEnd {
 
 // onLoopback lets a module reach the fixture and the registries of this machine.
 func onLoopback(dir string) host.Options {
-	return host.Options{Fetcher: nethttp.New(nethttp.Options{}), WriteDirs: map[string]string{"/": dir}}
+	return host.Options{Fetcher: nethttp.New(nethttp.Options{}), WriteDirs: map[string]string{"/": dir}, CacheDir: compiled}
 }
 
 func reactorWazeroWith(t *testing.T, module string, options func(dir string) host.Options) frontEnd {
@@ -174,7 +174,7 @@ func cliWazero(t *testing.T) frontEnd {
 	require.NoError(t, err)
 	return frontEnd{name: "command, wazero", offline: true, run: func(t *testing.T, dir string, cases []parityCase) []result {
 		ctx := t.Context()
-		r := wazero.NewRuntime(ctx)
+		r := wazero.NewRuntimeWithConfig(ctx, runtimeConfig(t))
 		defer r.Close(ctx)
 		wasi_snapshot_preview1.MustInstantiate(ctx, r)
 		mod, err := r.CompileModule(ctx, wasm)

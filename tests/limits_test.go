@@ -21,6 +21,7 @@ import (
 	specs "github.com/opencontainers/image-spec/specs-go"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/stretchr/testify/require"
+	"github.com/tetratelabs/wazero"
 
 	"github.com/stevedore-oci/stevedore/core/content"
 	"github.com/stevedore-oci/stevedore/core/errs"
@@ -172,7 +173,7 @@ func TestMemory(t *testing.T) {
 	t.Run("wazero", func(t *testing.T) {
 		wasm, err := os.ReadFile(artifact(t, "stevedore.wasm"))
 		require.NoError(t, err)
-		h, err := host.New(t.Context(), wasm, host.Options{Fetcher: nethttp.New(nethttp.Options{}), MemoryLimit: memoryLimit})
+		h, err := host.New(t.Context(), wasm, host.Options{Fetcher: nethttp.New(nethttp.Options{}), MemoryLimit: memoryLimit, CacheDir: compiled})
 		require.NoError(t, err)
 		defer h.Close(context.WithoutCancel(t.Context()))
 		items := 0
@@ -203,7 +204,29 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 2 && os.Args[1] == rusage {
 		os.Exit(measured(os.Args[2], os.Args[3:]))
 	}
-	os.Exit(m.Run())
+	os.Exit(run(m))
+}
+
+// compiled is a folder of modules that wazero has compiled: a dozen tests take the same three, and each takes half a minute.
+var compiled string
+
+func run(m *testing.M) int {
+	var err error
+	if compiled, err = os.MkdirTemp("", "stevedore-compiled-"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(compiled)
+	return m.Run()
+}
+
+// runtimeConfig is for runtimes that share what they have compiled.
+func runtimeConfig(t *testing.T) wazero.RuntimeConfig {
+	t.Helper()
+	cache, err := wazero.NewCompilationCacheWithDir(compiled)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = cache.Close(context.WithoutCancel(t.Context())) })
+	return wazero.NewRuntimeConfig().WithCompilationCache(cache)
 }
 
 func measured(name string, args []string) int {

@@ -289,7 +289,7 @@ func (l limited) Upload() fetchshim.Upload { return l.form }
 // reactorUploads is the reactor in wazero with a host whose uploads are limited, and whose directory is only read.
 func reactorUploads(t *testing.T, form fetchshim.Upload) frontEnd {
 	e := reactorWazeroWith(t, "stevedore.wasm", func(dir string) host.Options {
-		return host.Options{Fetcher: limited{nethttp.New(nethttp.Options{}), form}, Dirs: map[string]string{"/": dir}}
+		return host.Options{Fetcher: limited{nethttp.New(nethttp.Options{}), form}, Dirs: map[string]string{"/": dir}, CacheDir: compiled}
 	})
 	e.name, e.noFolder = e.name+", "+string(form), true
 	return e

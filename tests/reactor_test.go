@@ -34,7 +34,7 @@ func compile(t *testing.T, path string, limit uint32) *modules {
 	t.Helper()
 	wasm, err := os.ReadFile(path)
 	require.NoError(t, err)
-	m := &modules{runtime: wazero.NewRuntimeWithConfig(t.Context(), wazero.NewRuntimeConfig().WithMemoryLimitPages(limit<<4))}
+	m := &modules{runtime: wazero.NewRuntimeWithConfig(t.Context(), runtimeConfig(t).WithMemoryLimitPages(limit<<4))}
 	t.Cleanup(func() { require.NoError(t, m.runtime.Close(t.Context())) })
 	wasi_snapshot_preview1.MustInstantiate(t.Context(), m.runtime)
 	m.module, err = m.runtime.CompileModule(t.Context(), wasm)

@@ -24,7 +24,7 @@ func buildSecondHost(t *testing.T) []string {
 	bin := filepath.Join(t.TempDir(), "secondhost")
 	out, err := exec.Command("go", "build", "-o", bin, "./secondhost").CombinedOutput()
 	require.NoError(t, err, "%s", out)
-	return []string{bin, "--cache", t.TempDir()}
+	return []string{bin, "--cache", compiled}
 }
 
 // secondHosts give the fixture as a preopened directory, and by frames.
