@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 	"text/tabwriter"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -125,7 +126,9 @@ func parity(t *testing.T, dir string, ends []frontEnd, cases []parityCase, want 
 	t.Helper()
 	cells := make([][]string, len(cases))
 	for _, e := range ends {
+		start := time.Now()
 		got := e.run(t, dir, cases)
+		t.Logf("%s: %.1f s", e.name, time.Since(start).Seconds()) // where the time of this suite goes
 		require.Len(t, got, len(cases), e.name)
 		for i, c := range cases {
 			cells[i] = append(cells[i], compare(t, e, c, want[i], got[i]))
