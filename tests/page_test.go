@@ -4,13 +4,13 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -112,17 +112,39 @@ func withPassword(next http.Handler) http.Handler {
 	})
 }
 
-// countedRegistry tells at /count how many blobs were asked for.
+// unsized says of no body how long it is.
+type unsized struct{ http.ResponseWriter }
+
+func (w unsized) WriteHeader(status int) {
+	w.Header().Del("Content-Length")
+	w.ResponseWriter.WriteHeader(status)
+	_ = http.NewResponseController(w.ResponseWriter).Flush() // what follows is sent in chunks
+}
+
+// countedRegistry tells at /count how many blobs were asked for, and how often each was. It says of no config how long it is.
 func countedRegistry(t *testing.T) string {
-	var blobs atomic.Int64
+	type count struct {
+		Blobs int            `json:"blobs"`
+		Each  map[string]int `json:"each"`
+	}
+	configs := []string{layoutManifest(t, "amd64").Config.Digest.String(), layoutManifest(t, "arm64").Config.Digest.String()}
+	var mu sync.Mutex
+	asked := count{Each: map[string]int{}}
 	return behind(t, func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if r.URL.Path == "/count" {
-				_, _ = fmt.Fprintf(w, `{"blobs":%d}`, blobs.Load())
-				return
+			mu.Lock()
+			if _, blob, ok := strings.Cut(r.URL.Path, "/blobs/"); ok && r.Method == http.MethodGet {
+				asked.Blobs++
+				asked.Each[blob]++
+				if slices.Contains(configs, blob) {
+					w = unsized{w}
+				}
 			}
-			if r.Method == http.MethodGet && strings.Contains(r.URL.Path, "/blobs/") {
-				blobs.Add(1)
+			told, err := json.Marshal(asked)
+			mu.Unlock()
+			if r.URL.Path == "/count" && err == nil {
+				_, _ = w.Write(told)
+				return
 			}
 			next.ServeHTTP(w, r)
 		})

@@ -86,6 +86,9 @@ test('an image of a registry is shown as it was, which is said, and is read agai
   const asked = async () => (await (await fetch(`http://${world.counted}/count`)).json()).blobs
   await visit()
   assert.deepEqual(await said(), [])
+  const { each } = await (await fetch(`http://${world.counted}/count`)).json()
+  assert.equal(Object.keys(each).length, 5)
+  assert.deepEqual(Object.values(each).filter(n => n > 1), [], 'each blob is fetched once')
   const rows = await tab.lines('st-files', '.row')
   const before = await asked()
   assert.equal(await kept(2), 2)

@@ -63,8 +63,8 @@ async function openFolder() {
   return (await navigator.storage.getDirectory()).getDirectoryHandle(FOLDER, { create: true })
 }
 
-/** @param {Uint8Array} bytes @returns {Promise<string>} SHA-256 in hexadecimal */
-async function hashed(bytes) {
+/** @param {BufferSource} bytes @returns {Promise<string>} SHA-256 in hexadecimal */
+export async function hashed(bytes) {
   const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes))
   return Array.from(digest, b => b.toString(16).padStart(2, '0')).join('')
 }

@@ -2,7 +2,7 @@
 // https://fs.spec.whatwg.org/#origin-private-file-system) by their digest, so that what was read once is not fetched again.
 // The module checks the digest of whatever it reads, from here as from the network.
 
-import { FOLDER as ANSWERS } from './answers.js'
+import { FOLDER as ANSWERS, hashed } from './answers.js'
 
 const FOLDER = 'stevedore-blobs'
 const BLOB = /\/v2\/.+\/blobs\/(sha256):([0-9a-f]{64})$/
@@ -13,21 +13,32 @@ const NAME = /^(sha256)-([0-9a-f]{64})-(\d+)$/
 const MOST = 2 ** 31
 const MOST_OF_ONE = 2 ** 29
 
+/** Bytes of a blob that is small, such as a config, and of all small ones that are held in memory. */
+const SMALL = 2 ** 18
+const MOST_HELD = 2 ** 23
+
 /**
- * Answers requests for blobs from the storage, and puts there what comes. Only a Worker may write.
+ * Answers requests for blobs from the storage, and puts there what comes. Only a Worker may write. Small blobs are held in memory
+ * too, once their digest is right: several verbs read them, and not every browser has a storage.
  * @param {typeof globalThis.fetch} fetch
  * @param {() => Promise<FileSystemDirectoryHandle>} [folder]
  * @returns {typeof globalThis.fetch}
  */
 export function keeping(fetch, folder = openFolder) {
   const kept = new Kept(folder)
+  const held = new Held()
   return async (url, init = {}) => {
     const [, algorithm, hex] = BLOB.exec(new URL(url).pathname) ?? []
     if (!hex || (init.method ?? 'GET') !== 'GET' || new Headers(init.headers).has('range')) return fetch(url, init)
-    const file = await kept.find(`${algorithm}-${hex}`)
-    if (file) return answer(file, url, `${algorithm}:${hex}`)
+    const digest = `${algorithm}:${hex}`
+    const blob = held.get(hex) ?? (await kept.find(`${algorithm}-${hex}`))
+    if (blob) return answer(blob, url, digest)
     const response = await fetch(url, init)
-    return response.status === 200 ? kept.put(`${algorithm}-${hex}`, response, url, init.signal) : response
+    if (response.status !== 200) return response
+    const { bytes, body } = await begun(response)
+    const whole = bytes && answer(bytes, response.url || url, digest)
+    if (whole && !(await held.put(hex, bytes))) return whole
+    return kept.put(`${algorithm}-${hex}`, whole ?? replaced(response, body, url), url, init.signal)
   }
 }
 
@@ -59,9 +70,72 @@ async function openFolder() {
   return (await navigator.storage.getDirectory()).getDirectoryHandle(FOLDER, { create: true })
 }
 
-function answer(file, url, digest) {
-  const headers = { 'content-length': String(file.size), 'content-type': 'application/octet-stream', 'docker-content-digest': digest }
-  return Object.defineProperties(new Response(file.stream(), { headers }), { url: { value: url }, type: { value: 'cors' } })
+/** @param {Blob} blob */
+function answer(blob, url, digest) {
+  const headers = { 'content-length': String(blob.size), 'content-type': 'application/octet-stream', 'docker-content-digest': digest }
+  return dressed(new Response(blob.stream(), { headers }), url, 'cors')
+}
+
+/** The same response with another body. */
+function replaced(response, body, url) {
+  if (body === response.body) return response
+  const { status, headers, type } = response
+  return dressed(new Response(body, { status, headers }), response.url || url, type)
+}
+
+/** What only the network may say of a response. */
+const dressed = (response, url, type) => Object.defineProperties(response, { url: { value: url }, type: { value: type } })
+
+/**
+ * Reads a body that may be small.
+ * @returns {Promise<{bytes?: Blob, body?: ReadableStream}>} all of it where it is, else a stream of it
+ */
+async function begun(response) {
+  if (!response.body || Number(response.headers.get('content-length') ?? 0) > SMALL) return { body: response.body }
+  const reader = response.body.getReader()
+  const parts = []
+  let failed
+  try {
+    for (let size = 0; size <= SMALL; size += parts.at(-1).length) {
+      const { done, value } = await reader.read()
+      if (done) return { bytes: new Blob(parts) }
+      parts.push(value)
+    }
+  } catch (err) {
+    failed = err // after what came before it
+  }
+  const pull = async out => {
+    if (parts.length > 0) return out.enqueue(parts.shift())
+    if (failed) throw failed
+    const { done, value } = await reader.read()
+    if (done) out.close()
+    else out.enqueue(value)
+  }
+  return { body: new ReadableStream({ pull, cancel: reason => reader.cancel(reason) }, { highWaterMark: 0 }) }
+}
+
+/** Small blobs in memory, by the hexadecimal SHA-256 that they have; the oldest go first. */
+class Held {
+  #blobs = new Map()
+  #size = 0
+
+  get(hex) {
+    return this.#blobs.get(hex)
+  }
+
+  /** @param {string} hex @param {Blob} blob @returns {Promise<boolean>} whether it is that blob, which a page without TLS cannot tell */
+  async put(hex, blob) {
+    if (!globalThis.crypto?.subtle || (await hashed(await blob.arrayBuffer())) !== hex) return false
+    if (this.#blobs.has(hex)) return true
+    this.#blobs.set(hex, blob)
+    this.#size += blob.size
+    for (const [oldest, { size }] of this.#blobs) {
+      if (this.#size <= MOST_HELD) break
+      this.#blobs.delete(oldest)
+      this.#size -= size
+    }
+    return true
+  }
 }
 
 class Kept {
@@ -123,8 +197,7 @@ class Kept {
       flush: close,
       cancel: close,
     })
-    const { status, headers, type } = response
-    return Object.defineProperties(new Response(response.body.pipeThrough(copied), { status, headers }), { url: { value: response.url || url }, type: { value: type } })
+    return replaced(response, response.body.pipeThrough(copied), url)
   }
 
   async #writer(name) {
