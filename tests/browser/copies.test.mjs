@@ -80,6 +80,38 @@ test('where the browser lets a page save to the disk, it is written there', asyn
   assert.ok(digest[1] > 1_000_000)
 })
 
+test('a download goes on while another platform is looked at', async () => {
+  await visit('ref=example:latest')
+  await tab.run(() => { // a slow disk
+    globalThis.written = 0
+    const ready = new Promise(resolve => { globalThis.release = resolve })
+    const createWritable = async () => ({
+      write: async blob => { await ready; globalThis.written += blob.size },
+      close: async () => {},
+      abort: async () => { globalThis.written = -1 },
+    })
+    globalThis.showSaveFilePicker = async () => ({ createWritable })
+  })
+  await tab.click('st-copy .main')
+  await tab.see('st-copy .busy', 'Writing harbor-latest.tar from the bundled example:latest, all platforms')
+  await tab.select('#platform', 'linux/arm64/v8')
+  await tab.see('.words', '64-bit ARM')
+  await tab.read()
+  await tab.see('st-copy .busy', 'harbor-latest.tar')
+  await tab.click('[role=tab]', 'Files')
+  await tab.see('st-running .words', 'Writing harbor-latest.tar')
+  await tab.shot('goes-on')
+  await tab.run(() => globalThis.release())
+  await tab.see('st-running .words', 'harbor-latest.tar is written.')
+  assert.ok((await tab.run(() => globalThis.written)) > 2_000_000)
+  await tab.click('[role=tab]', 'Copy')
+  assert.deepEqual(await tab.lines('st-copy', '.digest'), [world.index])
+  await tab.click('[role=tab]', 'Files')
+  await tab.click('st-running button', 'Close')
+  await tab.gone('st-running')
+  tab.calm()
+})
+
 test('a dropped file is copied to a registry', async () => {
   await tab.goto('about:blank')
   await tab.goto(server.url)
@@ -143,7 +175,13 @@ test('a copy is stopped, and leaves nothing', async () => {
   await tab.click('st-copy .main')
   await tab.see('st-copy .busy', ' of ')
   await tab.shot('copying')
-  await tab.click('st-copy .busy button', 'Stop')
+  await tab.click('.mark')
+  await tab.see('h1', 'Look inside')
+  await tab.click('#example')
+  await tab.read()
+  await tab.click('st-running button', 'Stop')
+  await tab.see('st-running .words', 'large-copy.tar was stopped.')
+  await tab.click('.take')
   await tab.see('st-copy st-problem h2', 'Stopped.')
   await tab.gone('st-copy .busy')
   assert.equal(await tab.run(async () => {

@@ -108,6 +108,37 @@ test("digests of another platform's documents lead on", async () => {
   await tab.see('st-documents .what', 'Config of linux/arm64/v8')
 })
 
+test('on a phone the selected tab is in sight', async () => {
+  const inSight = () => tab.run(() => {
+    const selected = find('[role=tab][aria-selected=true]')
+    const row = selected.parentElement.getBoundingClientRect()
+    const { left, right } = selected.getBoundingClientRect()
+    return [selected.textContent, row.right - row.left < selected.parentElement.scrollWidth, left >= row.left && right <= row.right]
+  })
+  await tab.driver.resize(390, 780)
+  try {
+    await tab.goto('about:blank')
+    await tab.goto(`${server.url}#ref=example:latest&tab=copy`)
+    await tab.read()
+    assert.deepEqual(await inSight(), ['Copy', true, true])
+    await tab.run(() => find('[role=tab][aria-selected=true]').focus())
+    for (const title of ['Files', 'Layers', 'Largest', 'Map', 'Config', 'Manifest', 'Copy']) {
+      await tab.driver.press('ArrowRight')
+      await tab.see('[role=tab][aria-selected=true]', title)
+      assert.deepEqual(await inSight(), [title, true, true])
+    }
+    await tab.click('.mark')
+    await tab.click('#example')
+    await tab.read()
+    assert.deepEqual(await inSight(), ['Files', true, true])
+    await tab.click('.take')
+    await tab.see('st-copy legend')
+    assert.deepEqual(await inSight(), ['Copy', true, true])
+  } finally {
+    await tab.driver.resize(1280, 800)
+  }
+})
+
 test('once visited, the page starts without its server, and a new build takes the place of the old one', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'offline-'))
   await cp(world.dist, join(folder, 'sub'), { recursive: true })

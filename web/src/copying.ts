@@ -1,6 +1,6 @@
 import { StevedoreError } from '../../wasm/js/errors.js'
 import type { CopyIn, CopyOut } from '../../wasm/js/verbs.js'
-import { startCopier } from './engine.js'
+import { type BrowserOptions, startCopier } from './engine.js'
 import { type Problem, problemOf } from './problem.js'
 import { sinkFor, type Sink } from './saving.js'
 import { type Progress, registryOf, type Session } from './session.js'
@@ -15,6 +15,8 @@ export class Copying {
   /** the registry's reference */
   to = ''
   phase: 'idle' | 'running' | 'done' | 'failed' = 'idle'
+  /** the copy that runs or ran last, as a person would say it: what it is of, and the file or reference it goes to */
+  job = { of: '', to: '' }
   progress: Progress = { done: 0, total: 0 }
   outcome: CopyOut | undefined
   problem: Problem | undefined
@@ -36,6 +38,11 @@ export class Copying {
     this.#abort.abort(new Error('something else was asked for'))
     this.#abort = new AbortController()
     Object.assign(this, { phase: 'idle', outcome: undefined, problem: undefined })
+  }
+
+  /** Something else is opened: what runs goes on, since it knows its own source; what has ended is over. */
+  leave(): void {
+    if (this.phase !== 'running') this.reset()
   }
 
   cancel(): void {
@@ -85,6 +92,7 @@ export class Copying {
     this.#abort.abort()
     const abort = (this.#abort = new AbortController())
     const mine = () => abort === this.#abort
+    const work = this.#prepared(abort.signal)
     let sink: Sink | undefined
     try {
       if (this.target !== 'registry') {
@@ -94,7 +102,7 @@ export class Copying {
       if (!mine()) return void (await sink?.abort())
       Object.assign(this, { phase: 'running', outcome: undefined, problem: undefined, progress: { done: 0, total: 0 } })
       session.changed()
-      const outcome = await this.#copy(sink, abort.signal)
+      const outcome = await this.#copy(work, sink)
       await sink?.finish()
       if (mine()) Object.assign(this, { phase: 'done', outcome })
     } catch (err) {
@@ -104,17 +112,30 @@ export class Copying {
     session.changed()
   }
 
+  /** What is asked for now: what is opened later changes nothing of it. */
+  #prepared(signal: AbortSignal): { request: CopyIn; options: BrowserOptions } {
+    const { ref, subject } = this.#session
+    const which = this.chosen || (this.platforms.length > 0 ? 'all platforms' : '')
+    this.job = {
+      of: [subject?.kind === 'registry' ? ref : `${subject?.title ?? ''}${subject?.suffix ?? ''}`, which].filter(Boolean).join(', '),
+      to: this.target === 'registry' ? this.destination('') : this.file,
+    }
+    return {
+      request: { source: ref, destinations: [this.destination('-')], ...(this.chosen && { platforms: [this.chosen] }) },
+      options: this.#session.options(signal),
+    }
+  }
+
   #asked = ''
 
   /** The module that writes has a Worker of its own, for as long as it is needed. */
-  async #copy(sink: Sink | undefined, signal: AbortSignal): Promise<CopyOut> {
+  async #copy({ request, options }: { request: CopyIn; options: BrowserOptions }, sink: Sink | undefined): Promise<CopyOut> {
     const session = this.#session
-    const request: CopyIn = { source: session.ref, destinations: [this.destination('-')], ...(this.chosen && { platforms: [this.chosen] }) }
     const read = new Map<string, number>()
     const engine = await startCopier()
     try {
       return await engine.copy(request, {
-        ...session.options(signal),
+        ...options,
         credentials: registry => {
           const known = session.credentials.get(registry)
           if (!known || !this.#asked) this.#asked = registry
@@ -139,7 +160,7 @@ export class Copying {
     const problem = problemOf(err)
     if (err instanceof StevedoreError && this.#asked) problem.registry = this.#asked
     this.#asked = ''
-    const host = this.target === 'registry' ? registryOf(this.destination('')) : ''
+    const host = this.target === 'registry' ? registryOf(this.job.to) : ''
     if (host && problem.kind === 'unsupported' && problem.message.includes(host)) problem.hint = `A page writes there through stevedore web --allow-push ${host}.`
     return problem
   }

@@ -18,6 +18,7 @@ import './parts/largest.js'
 import './parts/layers.js'
 import './parts/map.js'
 import './parts/problem.js'
+import './parts/running.js'
 import './parts/start.js'
 import './parts/summary.js'
 import './parts/viewer.js'
@@ -55,14 +56,14 @@ export class Inspector extends LitElement {
     .mark svg { width: 18px; height: 18px; fill: var(--accent); }
     main { flex: 1; display: flex; flex-direction: column; min-height: 0; }
     main.start { overflow: auto; }
-    st-summary, st-layers[bar], .busy, st-problem { flex: none; }
+    st-running, st-summary, st-layers[bar], .busy, st-problem { flex: none; }
     .work { flex: 1; min-height: 0; display: grid; grid-template: "layers panel" minmax(0, 1fr) / 320px minmax(0, 1fr); border-top: 1px solid var(--line); }
     .work.viewing { grid-template: "layers panel viewer" minmax(0, 1fr) / 280px minmax(0, 10fr) minmax(0, 11fr); }
     .layers { grid-area: layers; border-right: 1px solid var(--line); }
     .panel { grid-area: panel; display: flex; flex-direction: column; min-height: 0; min-width: 0; background: var(--panel); }
     .panel > :last-child { flex: 1; min-height: 0; }
     st-viewer { grid-area: viewer; border-left: 1px solid var(--line); }
-    .tabs { display: flex; gap: 2px; padding: 0 8px; border-bottom: 1px solid var(--line); overflow-x: auto; scrollbar-width: none; flex: none; }
+    .tabs { position: relative; display: flex; gap: 2px; padding: 0 8px; border-bottom: 1px solid var(--line); overflow-x: auto; scrollbar-width: none; flex: none; }
     .tabs button { border: 0; background: none; padding: 8px 10px 7px; font-size: 13.5px; color: var(--dim); border-bottom: 2px solid transparent; }
     .tabs button:hover { color: var(--text); }
     .tabs button[aria-selected=true] { color: var(--text); font-weight: 600; border-bottom-color: var(--accent); }
@@ -127,10 +128,23 @@ export class Inspector extends LitElement {
     removeEventListener('paste', this.#pasted)
     this.#address?.stop()
     this.session.cancel()
+    this.session.copying.cancel()
   }
 
   override updated(changed: PropertyValues): void {
     if (changed.has('src') && this.src) void this.#bring(() => fromReference(this.src))
+    this.#showTab()
+  }
+
+  #shownTab: Element | null = null
+
+  /** Where the row of tabs is wider than its place, the selected one is in sight. Nothing else is scrolled, as scrollIntoView would. */
+  #showTab(): void {
+    const tab = this.renderRoot.querySelector<HTMLElement>('[role=tab][aria-selected=true]')
+    if (tab === this.#shownTab) return
+    this.#shownTab = tab
+    const row = tab?.parentElement
+    if (tab && row) row.scrollLeft = tab.offsetLeft - (row.clientWidth - tab.offsetWidth) / 2
   }
 
   #due = false
@@ -280,6 +294,7 @@ export class Inspector extends LitElement {
       ${this.page ? html`<header><button class="mark" aria-label="Stevedore, start over" @click=${this.#home}>${MARK}<span>Stevedore</span></button>
         ${blank ? nothing : html`<st-start compact .value=${subject?.kind === 'registry' ? subject.title : ''}></st-start>`}</header>` : nothing}
       <main class=${blank ? 'start' : ''}>
+        ${this.session.copying.phase !== 'idle' && (!this.session.summary || this.view.tab !== 'copy') ? html`<st-running .session=${this.session} .view=${this.view}></st-running>` : nothing}
         ${blank && this.lost ? html`<p class="lost" role="status"><b>${this.lost}</b> was open here. It stayed on your machine: drop it again to go on where you were.</p>` : nothing}
         ${blank && !this.src ? html`<st-start></st-start>` : nothing}
         ${this.session.summary ? html`<st-summary .session=${this.session} .view=${this.view}></st-summary>` : nothing}

@@ -163,7 +163,7 @@ export class Session extends EventTarget {
   #clear(): void {
     Object.assign(this, { summary: undefined, layers: [], tree: new Tree(), merged: false, earlier: '', problem: undefined, warnings: [], preparing: undefined })
     this.#trees.clear()
-    this.copying.reset()
+    this.copying.leave()
     this.changed()
   }
 

@@ -27,6 +27,7 @@ export class Copy extends Part {
     .named :is(input, select) { font-size: 13px; padding: 6px 10px; }
     select { border: 1px solid var(--line); border-radius: 6px; background: var(--panel); color: var(--text); width: 100%; }
     .tools, .busy { display: flex; flex-wrap: wrap; gap: 8px 12px; align-items: center; font-size: 13px; }
+    .job { flex-basis: 100%; overflow-wrap: anywhere; }
     progress { accent-color: var(--accent); width: 180px; height: 8px; }
     .done { max-width: 640px; margin-top: 14px; padding: 12px 16px; border: 1px solid var(--line); border-left: 4px solid var(--good); border-radius: 8px; overflow-wrap: anywhere; }
     st-problem { display: block; margin: 0 -20px; }
@@ -82,18 +83,19 @@ export class Copy extends Part {
       ${c.platforms.map(p => html`<option value=${p} .selected=${c.chosen === p}>${visible(p)}</option>`)}</select></label>`
   }
 
-  #busy({ progress: { done, total }, cancel }: Copying) {
+  #busy({ job: { to, of }, progress: { done, total }, cancel }: Copying) {
     return html`<div class="busy" role="status"><progress aria-label="Progress of the copy" value=${total > 0 ? fraction(done, total) : nothing}></progress>
+      <span class="job">Writing <b>${visible(to)}</b> from ${visible(of)}</span>
       <span class="num">${total > 0 ? `${bytes(Math.min(done, total))} of ${bytes(total)}` : 'Preparing…'}</span>
       <button type="button" class="button" @click=${() => cancel.call(this.#copying)}>Stop</button></div>`
   }
 
-  #outcome({ phase, outcome, target }: Copying) {
+  #outcome({ phase, outcome, target, job }: Copying) {
     if (phase !== 'done' || !outcome) return nothing
     const [to] = outcome.destinations
     const there = to && target === 'registry' ? ` ${plural(to.stored.blobs, 'blob')} sent (${bytes(to.stored.bytes)}), ${to.existed.blobs + to.mounted.blobs} there already.` : ''
     const changed = outcome.digest !== outcome.sourceDigest ? ' The digest is not that of the source, since not all of it was taken or its form had to change.' : ''
-    return html`<div class="done" role="status"><b>${target === 'registry' ? 'Copied.' : 'Saved.'}</b>${there}${changed}
+    return html`<div class="done" role="status"><b>${target === 'registry' ? 'Copied.' : 'Saved.'}</b> <span class="mono">${visible(job.to)}</span>${there}${changed}
       <p class="mono digest">${outcome.digest}</p>
       ${outcome.left.map(words => html`<p class="dim">Left out: ${visible(words)}</p>`)}</div>`
   }
