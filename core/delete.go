@@ -103,7 +103,7 @@ func remove(ctx context.Context, del content.Deleter, tag string, out DeleteOut)
 	return del.DeleteTag(ctx, tag)
 }
 
-// maxReferrers bounds what one delete may take along.
+// maxReferrers bounds what one delete may take along, and what is listed of one manifest.
 const maxReferrers = 10_000
 
 // referrersBelow lists what refers to a manifest, what refers to that and so on, the farthest first.

@@ -15,11 +15,12 @@ import (
 
 // InspectIn is the request of inspect.
 type InspectIn struct {
-	Ref      string `json:"ref" arg:"REF" help:"image reference"`
-	Platform string `json:"platform,omitempty" help:"os/arch[/variant] to choose from an index"`
-	Raw      bool   `json:"raw,omitempty" help:"write the manifest or index exactly as received; with a platform, that platform's manifest"`
-	Config   bool   `json:"config,omitempty" help:"write the config exactly as received"`
-	Output   string `json:"output,omitempty" help:"where raw or config goes: a file, or - for standard output"`
+	Ref       string `json:"ref" arg:"REF" help:"image reference"`
+	Platform  string `json:"platform,omitempty" help:"os/arch[/variant] to choose from an index"`
+	Raw       bool   `json:"raw,omitempty" help:"write the manifest or index exactly as received; with a platform, that platform's manifest"`
+	Config    bool   `json:"config,omitempty" help:"write the config exactly as received"`
+	Referrers bool   `json:"referrers,omitempty" help:"list what refers to it: signatures, attestations, SBOMs"`
+	Output    string `json:"output,omitempty" help:"where raw or config goes: a file, or - for standard output"`
 }
 
 // InspectOut says what an image is.
@@ -35,6 +36,17 @@ type InspectOut struct {
 	Manifests    []ChildManifest   `json:"manifests,omitempty" help:"what an index holds"`
 	Image        *ImageInfo        `json:"image,omitempty" help:"of an index: the image for the platform asked for, or for the default one where there is one"`
 	Blobs        []v1.Descriptor   `json:"blobs,omitempty" help:"of an artifact: its content"`
+	Referrers    []Referrer        `json:"referrers,omitempty" help:"what refers to it, or to the image that was chosen of it, where that was asked for"`
+}
+
+// Referrer is a manifest that has another one as its subject.
+type Referrer struct {
+	To           digest.Digest     `json:"to" help:"the subject"`
+	MediaType    string            `json:"mediaType"`
+	Digest       digest.Digest     `json:"digest"`
+	Size         int64             `json:"size" help:"bytes of the manifest"`
+	ArtifactType string            `json:"artifactType,omitempty"`
+	Annotations  map[string]string `json:"annotations,omitempty"`
 }
 
 // ChildManifest is one entry of an index.
@@ -98,6 +110,9 @@ func Inspect(ctx context.Context, env *Env, in InspectIn) (InspectOut, error) {
 	if in.Raw && in.Config {
 		return InspectOut{}, errs.New(errs.Input, in.Ref, "raw and config exclude each other")
 	}
+	if in.Referrers && (in.Raw || in.Config) {
+		return InspectOut{}, errs.New(errs.Input, in.Ref, "referrers is not for raw and config, which write one document")
+	}
 	c, err := env.choice(in.Platform)
 	if err != nil {
 		return InspectOut{}, err
@@ -131,7 +146,31 @@ func Inspect(ctx context.Context, env *Env, in InspectIn) (InspectOut, error) {
 	} else {
 		err = env.inspectManifest(ctx, src, doc, r.Ident(), in.Ref, c, &out)
 	}
+	if err == nil && in.Referrers {
+		err = out.refer(ctx, src, in.Ref)
+	}
 	return out, err
+}
+
+// refer lists what refers to the manifest, and to the image that was chosen of an index.
+func (o *InspectOut) refer(ctx context.Context, src content.Source, typed string) error {
+	to := []digest.Digest{o.Digest}
+	if o.Image != nil && o.Image.Digest != o.Digest {
+		to = append(to, o.Image.Digest)
+	}
+	for _, subject := range to {
+		n := 0
+		for d, err := range content.Referrers(ctx, src, subject) {
+			if err != nil {
+				return errs.Wrap(typed, err)
+			}
+			if n++; n > maxReferrers {
+				return errs.New(errs.Input, typed, "%s has more than %d referrers", subject, maxReferrers)
+			}
+			o.Referrers = append(o.Referrers, Referrer{subject, d.MediaType, d.Digest, d.Size, d.ArtifactType, d.Annotations})
+		}
+	}
+	return nil
 }
 
 // digestOf is how doc is addressed: by the digest that was asked for, else by its SHA-256.

@@ -175,6 +175,40 @@ func TestInspectIndex(t *testing.T) {
 	require.Len(t, out.Blobs, 1)
 }
 
+func TestInspectReferrers(t *testing.T) {
+	s := newShelf()
+	amd64 := s.image(t, "linux/amd64", v1.Image{})
+	index := s.index(t, "multi", amd64)
+	referrer := func(subject v1.Descriptor, artifactType string) v1.Descriptor {
+		d := s.doc(t, v1.MediaTypeImageManifest, v1.Manifest{
+			MediaType: v1.MediaTypeImageManifest, ArtifactType: artifactType, Config: s.blob(v1.MediaTypeEmptyJSON, []byte("{}")), Subject: &subject,
+		})
+		d.ArtifactType = artifactType
+		s.index(t, content.ReferrersTag(subject.Digest), d)
+		return d
+	}
+	sbom, signature := referrer(amd64, "application/spdx+json"), referrer(index, "application/vnd.example.signature")
+	ctx := t.Context()
+
+	out, err := core.Inspect(ctx, s.env(nil), core.InspectIn{Ref: "x:multi", Referrers: true})
+	require.NoError(t, err)
+	require.Equal(t, []core.Referrer{
+		{To: index.Digest, MediaType: signature.MediaType, Digest: signature.Digest, Size: signature.Size, ArtifactType: signature.ArtifactType},
+		{To: amd64.Digest, MediaType: sbom.MediaType, Digest: sbom.Digest, Size: sbom.Size, ArtifactType: sbom.ArtifactType},
+	}, out.Referrers)
+
+	out, err = core.Inspect(ctx, s.env(nil), core.InspectIn{Ref: "x:multi"})
+	require.NoError(t, err)
+	require.Empty(t, out.Referrers, "they are listed when asked for")
+	out, err = core.Inspect(ctx, s.env(nil), core.InspectIn{Ref: "x@" + sbom.Digest.String(), Referrers: true})
+	require.NoError(t, err)
+	require.Empty(t, out.Referrers, "none is no error")
+	require.Equal(t, amd64.Digest, out.Subject.Digest)
+
+	_, err = core.Inspect(ctx, s.env(nil), core.InspectIn{Ref: "x:multi", Referrers: true, Raw: true})
+	require.Equal(t, errs.Input, errs.Of(err))
+}
+
 func TestInspectNestedIndex(t *testing.T) {
 	s := newShelf()
 	child := s.image(t, "linux/amd64", v1.Image{})

@@ -37,7 +37,25 @@ func (p *printer) inspect(o core.InspectOut) error {
 	if o.Image != nil {
 		p.image(*o.Image, o.Kind == "index")
 	}
+	p.referrers(o)
 	return nil
+}
+
+func (p *printer) referrers(o core.InspectOut) {
+	if len(o.Referrers) == 0 {
+		return
+	}
+	fmt.Fprintf(p.w, "\n%s\n", p.bold("Referrers"))
+	t := p.table()
+	for _, r := range o.Referrers {
+		about := ""
+		if r.To != o.Digest {
+			about = "of " + short(r.To)
+		}
+		kind := cmp.Or(r.ArtifactType, r.MediaType)
+		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\n", pad(size(r.Size), 7), p.digest(r.Digest, 13+len(kind)+len(about)), plain(kind), about)
+	}
+	t.Flush()
 }
 
 // row is a name and what it is; a row without a name goes on with the one before.

@@ -5,7 +5,8 @@
 import { FOLDER as ANSWERS, hashed } from './answers.js'
 
 const FOLDER = 'stevedore-blobs'
-const BLOB = /\/v2\/.+\/blobs\/(sha256):([0-9a-f]{64})$/
+/** What is asked for by digest: blobs and manifests. */
+const CONTENT = /\/v2\/.+\/(blobs|manifests)\/(sha256):([0-9a-f]{64})$/
 /** A file's name says how long it has to be: one that is not was never finished. */
 const NAME = /^(sha256)-([0-9a-f]{64})-(\d+)$/
 
@@ -18,8 +19,9 @@ const SMALL = 2 ** 18
 const MOST_HELD = 2 ** 23
 
 /**
- * Answers requests for blobs from the storage, and puts there what comes. Only a Worker may write. Small blobs are held in memory
- * too, once their digest is right: several verbs read them, and not every browser has a storage.
+ * Answers requests for blobs from the storage, and puts there what comes. Only a Worker may write. Small blobs, and manifests that
+ * are asked for by digest, are held in memory once their digest is right: several verbs read them, registries count how often
+ * manifests are asked for, and not every browser has a storage.
  * @param {typeof globalThis.fetch} fetch
  * @param {() => Promise<FileSystemDirectoryHandle>} [folder]
  * @returns {typeof globalThis.fetch}
@@ -28,17 +30,19 @@ export function keeping(fetch, folder = openFolder) {
   const kept = new Kept(folder)
   const held = new Held()
   return async (url, init = {}) => {
-    const [, algorithm, hex] = BLOB.exec(new URL(url).pathname) ?? []
+    const [, kind, algorithm, hex] = CONTENT.exec(new URL(url).pathname) ?? []
     if (!hex || (init.method ?? 'GET') !== 'GET' || new Headers(init.headers).has('range')) return fetch(url, init)
     const digest = `${algorithm}:${hex}`
-    const blob = held.get(hex) ?? (await kept.find(`${algorithm}-${hex}`))
-    if (blob) return answer(blob, url, digest)
+    const name = kind === 'blobs' ? `${algorithm}-${hex}` : '' // a manifest has a media type, which a file has not
+    const known = held.get(hex) ?? (name && (await kept.find(name)))
+    if (known) return answer(known, url, digest)
     const response = await fetch(url, init)
     if (response.status !== 200) return response
     const { bytes, body } = await begun(response)
     const whole = bytes && answer(bytes, response.url || url, digest)
     if (whole && !(await held.put(hex, bytes))) return whole
-    return kept.put(`${algorithm}-${hex}`, whole ?? replaced(response, body, url), url, init.signal)
+    const given = whole ?? replaced(response, body, url)
+    return name ? kept.put(name, given, url, init.signal) : given
   }
 }
 
@@ -72,7 +76,7 @@ async function openFolder() {
 
 /** @param {Blob} blob */
 function answer(blob, url, digest) {
-  const headers = { 'content-length': String(blob.size), 'content-type': 'application/octet-stream', 'docker-content-digest': digest }
+  const headers = { 'content-length': String(blob.size), 'content-type': blob.type || 'application/octet-stream', 'docker-content-digest': digest }
   return dressed(new Response(blob.stream(), { headers }), url, 'cors')
 }
 
@@ -98,7 +102,7 @@ async function begun(response) {
   try {
     for (let size = 0; size <= SMALL; size += parts.at(-1).length) {
       const { done, value } = await reader.read()
-      if (done) return { bytes: new Blob(parts) }
+      if (done) return { bytes: new Blob(parts, { type: response.headers.get('content-type') ?? '' }) }
       parts.push(value)
     }
   } catch (err) {
@@ -114,7 +118,7 @@ async function begun(response) {
   return { body: new ReadableStream({ pull, cancel: reason => reader.cancel(reason) }, { highWaterMark: 0 }) }
 }
 
-/** Small blobs in memory, by the hexadecimal SHA-256 that they have; the oldest go first. */
+/** Small blobs and manifests in memory, by the hexadecimal SHA-256 that they have; the oldest go first. */
 class Held {
   #blobs = new Map()
   #size = 0

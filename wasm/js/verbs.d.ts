@@ -11,6 +11,8 @@ export interface InspectIn {
   raw?: boolean;
   /** write the config exactly as received */
   config?: boolean;
+  /** list what refers to it: signatures, attestations, SBOMs */
+  referrers?: boolean;
   /** where raw or config goes: a file, or - for standard output */
   output?: string;
 }
@@ -33,6 +35,8 @@ export interface InspectOut {
   image?: ImageInfo;
   /** of an artifact: its content */
   blobs?: Descriptor[];
+  /** what refers to it, or to the image that was chosen of it, where that was asked for */
+  referrers?: Referrer[];
 }
 
 export interface Descriptor {
@@ -111,6 +115,17 @@ export interface HistoryItem {
   comment?: string;
   /** the step made no layer */
   emptyLayer?: boolean;
+}
+
+export interface Referrer {
+  /** the subject */
+  to: string;
+  mediaType: string;
+  digest: string;
+  /** bytes of the manifest */
+  size: number;
+  artifactType?: string;
+  annotations?: Record<string, string>;
 }
 
 export interface DigestIn {

@@ -24,6 +24,9 @@ export function commandFor(session: Session, view: View): string {
       return view.doc === 'index' ? `stevedore inspect --raw ${quoted(ref)}` : words('inspect', '--raw', ref)
     default:
   }
+  const blob = session.blobs.get(view.path)
+  if (blob) return `stevedore blob get ${quoted(`${base}@${blob.digest}`)}`
+  if (session.blobs.size > 0) return words('inspect', ref)
   const node = view.path ? (view.layer === undefined ? session.tree : session.layerTree(view.layer)).find(view.path) : undefined
   if (node && !node.isFolder && node.item.type === 'file') return words('cat', ...layer, ref, view.path)
   if (node?.isFolder) return words('export', ...layer, ref, view.path)

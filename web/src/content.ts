@@ -47,6 +47,8 @@ async function head(session: Session, spot: Spot, most: number, signal: AbortSig
 async function cat(session: Session, { path, layer, only }: Spot, options: { signal: AbortSignal; output: Output }): Promise<void> {
   const e = await engine()
   const all = { ...session.options(options.signal), output: options.output }
+  const blob = session.blobs.get(path)
+  if (blob) return void (await e.blobGet({ ref: `${session.subject!.base}@${blob.digest}` }, all))
   if (layer !== undefined) {
     try {
       await e.cat({ ...session.request, path, layer }, all)

@@ -59,6 +59,8 @@ export class Inspector extends LitElement {
     st-running, st-summary, st-layers[bar], .busy, st-problem { flex: none; }
     .work { flex: 1; min-height: 0; display: grid; grid-template: "layers panel" minmax(0, 1fr) / 320px minmax(0, 1fr); border-top: 1px solid var(--line); }
     .work.viewing { grid-template: "layers panel viewer" minmax(0, 1fr) / 280px minmax(0, 10fr) minmax(0, 11fr); }
+    .work.flat { grid-template: "panel" minmax(0, 1fr) / minmax(0, 1fr); }
+    .work.flat.viewing { grid-template: "panel viewer" minmax(0, 1fr) / minmax(0, 2fr) minmax(0, 3fr); }
     .layers { grid-area: layers; border-right: 1px solid var(--line); }
     .panel { grid-area: panel; display: flex; flex-direction: column; min-height: 0; min-width: 0; background: var(--panel); }
     .panel > :last-child { flex: 1; min-height: 0; }
@@ -84,7 +86,7 @@ export class Inspector extends LitElement {
     @container (max-width: 720px) {
       header { padding: 7px 12px; gap: 10px; }
       .mark span { display: none; }
-      .work, .work.viewing { grid-template: "panel" minmax(0, 1fr) / minmax(0, 1fr); }
+      .work, .work.viewing, .work.flat.viewing { grid-template: "panel" minmax(0, 1fr) / minmax(0, 1fr); }
       .work .layers { display: none; }
       .work.viewing st-viewer { grid-area: panel; border: 0; z-index: 1; }
       main:has(.work.viewing) > :is(st-summary, st-layers, .warnings) { display: none; }
@@ -206,7 +208,7 @@ export class Inspector extends LitElement {
     this.view = view
     this.#located = place
     this.lost = place.file
-    if (place.ref.startsWith(EXAMPLE)) void this.#bring(fromExample, view, place.platform, place.ref.slice(EXAMPLE.length - 1))
+    if (EXAMPLE.test(place.ref)) void this.#bring(fromExample, view, place.platform, place.ref.replace(/^example(:$)?/, ''))
     else if (place.ref) void this.#bring(() => fromReference(place.ref), view, place.platform)
     else void this.#found(place, view)
   }
@@ -226,15 +228,17 @@ export class Inspector extends LitElement {
   get #place(): Place {
     const { subject, platform } = this.session
     if (!subject) return NOWHERE
-    if (subject.kind === 'example') return { ref: EXAMPLE + subject.suffix.slice(1), file: '', tag: '', platform }
+    if (subject.kind === 'example') return { ref: `example${subject.suffix || ':'}`, file: '', tag: '', platform }
     if (subject.kind === 'registry') return { ref: subject.base + subject.suffix, file: '', tag: '', platform }
     return { ref: '', file: subject.title, tag: subject.suffix, platform }
   }
 
-  #choose({ platform, tag, view }: Choose['choice']): void {
+  #choose({ platform, tag, digest, view }: Choose['choice']): void {
     const { subject } = this.session
     this.#fresh = true
-    if (subject) void this.#bring(() => ({ ...subject, suffix: tag === undefined ? subject.suffix : `:${tag}` }), { ...FRESH, tab: this.view.tab, ...view }, platform ?? '')
+    const suffix = digest ? `@${digest}` : tag === undefined ? subject?.suffix : `:${tag}`
+    const tab = digest ? FRESH.tab : this.view.tab
+    if (subject && suffix !== undefined) void this.#bring(() => ({ ...subject, suffix, title: subject.kind === 'registry' ? subject.base + suffix : subject.title }), { ...FRESH, tab, ...view }, platform ?? '')
   }
 
   #again({ login, renew }: Again): void {
@@ -311,21 +315,27 @@ export class Inspector extends LitElement {
   #work() {
     const { session, view } = this
     const image = session.image !== undefined
-    const tabs = image ? TABS : (['manifest', 'copy'] as const)
-    const tab: Tab = image || view.tab === 'copy' ? view.tab : 'manifest'
-    const viewing = image && view.path !== '' && !ALONE.includes(tab)
+    const tabs = this.#tabs
+    const tab = tabs.includes(view.tab) ? view.tab : tabs[0]!
+    const viewing = tabs.includes('files') && view.path !== '' && !ALONE.includes(tab)
     return html`
       ${image ? html`<st-layers bar .session=${session} .view=${view}></st-layers>` : nothing}
       ${viewing ? html`<h1 class="sr only-viewing">${view.path}</h1>` : nothing}
-      <div class="work ${viewing ? 'viewing' : ''}">
+      <div class="work ${viewing ? 'viewing' : ''} ${image ? '' : 'flat'}">
         ${image ? html`<st-layers class="layers" .session=${session} .view=${view}></st-layers>` : nothing}
         <div class="panel">
           <div class="tabs" role="tablist" aria-label="What to see" @keydown=${this.#tabKey}>${tabs.map(t => html`<button role="tab" class=${t === 'layers' ? 'only-narrow' : ''} id="tab-${t}" aria-selected=${t === tab}
-            aria-controls="panel" tabindex=${t === tab ? 0 : -1} @click=${() => this.#go({ change: { tab: t, doc: '' }, replace: false } as Go)}>${TITLES[t]}</button>`)}</div>
+            aria-controls="panel" tabindex=${t === tab ? 0 : -1} @click=${() => this.#go({ change: { tab: t, doc: '' }, replace: false } as Go)}>${t === 'files' && !image ? 'Content' : TITLES[t]}</button>`)}</div>
           ${this.#panel(tab)}
         </div>
         ${viewing ? html`<st-viewer role="region" aria-label="Selected" .session=${session} .view=${view}></st-viewer>` : nothing}
       </div>`
+  }
+
+  /** What there is to see of an image, of an artifact with its blobs, and of an index that has neither here. */
+  get #tabs(): readonly Tab[] {
+    if (this.session.image) return TABS
+    return this.session.blobs.size > 0 ? ['files', 'manifest', 'copy'] : ['manifest', 'copy']
   }
 
   #panel(tab: Tab) {
@@ -343,8 +353,8 @@ export class Inspector extends LitElement {
   #tabKey = (event: KeyboardEvent): void => {
     const step = event.key === 'ArrowRight' ? 1 : event.key === 'ArrowLeft' ? -1 : 0
     if (step === 0) return
-    const tabs: readonly Tab[] = this.session.image ? TABS : ['manifest', 'copy']
-    const tab = tabs.at((tabs.indexOf(this.view.tab) + step) % tabs.length)!
+    const tabs = this.#tabs
+    const tab = tabs.at((Math.max(tabs.indexOf(this.view.tab), 0) + step) % tabs.length)!
     this.#go({ change: { tab, doc: '' }, replace: true } as Go)
     void this.updateComplete.then(() => this.renderRoot.querySelector<HTMLElement>(`#tab-${tab}`)?.focus())
   }

@@ -30,8 +30,8 @@ export function fromReference(typed: string): Subject {
   return { kind: 'registry', title: name, base, suffix }
 }
 
-/** How a fragment names the example. */
-export const EXAMPLE = 'example:'
+/** How a fragment names the example, with a tag or a digest. */
+export const EXAMPLE = /^example(:|@sha256:)/
 
 export async function fromExample(signal: AbortSignal, progress: (done: number, total: number) => void): Promise<Subject> {
   const response = await fetch(exampleUrl, { signal })

@@ -1,6 +1,7 @@
 import { StevedoreError } from '../../wasm/js/errors.js'
 import { forget } from '../../wasm/js/kept.js'
-import type { FileItem, ImageInfo, InspectOut, LayerItem } from '../../wasm/js/verbs.js'
+import type { Descriptor, FileItem, ImageInfo, InspectOut, LayerItem, Referrer } from '../../wasm/js/verbs.js'
+import { namedBlobs } from './artifact.js'
 import { Copying } from './copying.js'
 import { build, engine, type BrowserOptions, type Engine } from './engine.js'
 import type { Subject } from './loader.js'
@@ -34,6 +35,10 @@ export class Session extends EventTarget {
   tree = new Tree()
   /** the merged tree is complete */
   merged = false
+  /** what an artifact holds, by the names that its tree has for them */
+  blobs = new Map<string, Descriptor>()
+  /** what refers to it, where that can be told */
+  referrers: Referrer[] = []
   /** the files are shown as an earlier visit found them; "checking" while the file they came from is read again */
   earlier: '' | 'kept' | 'checking' = ''
   /** of the file that is checked */
@@ -161,7 +166,7 @@ export class Session extends EventTarget {
   }
 
   #clear(): void {
-    Object.assign(this, { summary: undefined, layers: [], tree: new Tree(), merged: false, earlier: '', problem: undefined, warnings: [], preparing: undefined })
+    Object.assign(this, { summary: undefined, layers: [], tree: new Tree(), merged: false, blobs: new Map(), referrers: [], earlier: '', problem: undefined, warnings: [], preparing: undefined })
     this.#trees.clear()
     this.copying.leave()
     this.changed()
@@ -184,10 +189,27 @@ export class Session extends EventTarget {
     this.phase = 'reading'
     this.changed()
     if (this.image) await this.#readLayers(e, signal, renew)
+    for (const [path, blob] of namedBlobs(this.summary.blobs ?? [])) {
+      this.blobs.set(path, blob)
+      this.tree.add({ path, type: 'file', mode: '', uid: 0, gid: 0, size: blob.size, mtime: '', xattrs: [], layer: -1 })
+    }
     this.merged = true
     this.phase = 'done'
     this.changed()
     if (this.earlier && this.subject?.inputs) void this.#check(e, signal)
+    await this.#listReferrers(e, signal)
+  }
+
+  /** Signatures, SBOMs and attestations come last: not every registry can list them. */
+  async #listReferrers(e: Engine, signal: AbortSignal): Promise<void> {
+    try {
+      const { referrers = [] } = await e.inspect({ ...this.request, referrers: true }, this.options(signal))
+      this.referrers = referrers
+    } catch (err) {
+      if (signal.aborted) return
+      this.warnings.push(`What refers to it could not be listed: ${problemOf(err).message}`)
+    }
+    this.changed()
   }
 
   #unread(): LayerState[] {

@@ -34,6 +34,25 @@ test('a small blob is fetched once, with or without its length', async () => {
   }
 })
 
+test('a manifest is fetched once by its digest, and stays what it is; by its tag it is always fetched', async () => {
+  const bytes = Buffer.from('{"schemaVersion":2}')
+  const type = 'application/vnd.oci.image.manifest.v1+json'
+  const digest = createHash('sha256').update(bytes).digest('hex')
+  let asked = 0
+  const fetch = keeping(async () => {
+    asked++
+    return new Response(bytes, { headers: { 'content-type': type } })
+  }, none)
+  for (let i = 0; i < 3; i++) {
+    const response = await fetch(`https://registry.test/v2/a/manifests/sha256:${digest}`)
+    assert.equal(response.headers.get('content-type'), type)
+    assert.equal(await response.text(), String(bytes))
+  }
+  assert.equal(asked, 1)
+  for (let i = 0; i < 2; i++) await fetch('https://registry.test/v2/a/manifests/latest')
+  assert.equal(asked, 3)
+})
+
 test('a large one goes through as it comes, and is fetched again where there is no storage', async () => {
   const large = randomBytes(1_000_000)
   for (const send of [chunked, sized]) {

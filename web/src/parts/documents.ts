@@ -1,4 +1,5 @@
 import { css, html, nothing } from 'lit'
+import type { Descriptor } from '../../../wasm/js/verbs.js'
 import { blob, document, keep } from '../content.js'
 import { short, visible } from '../format.js'
 import { type Lead, leadOf } from '../links.js'
@@ -68,6 +69,7 @@ export class Documents extends Part {
         <span class="what">${this.#title(which)}</span>
         ${which !== 'config' && index && which !== 'index' ? html`<button class="link" @click=${() => this.go({ doc: 'index' })}>The index</button>` : nothing}
         ${which !== 'config' && this.view.doc && this.session.image ? html`<button class="link" @click=${() => this.go({ doc: '' })}>This image's manifest</button>` : nothing}
+        ${this.#opens(which) ? html`<button class="link" @click=${() => this.dispatchEvent(new Choose({ digest: which }))}>Open it</button>` : nothing}
         <span class="grow"></span>
         <button class="button" ?disabled=${!this.#bytes} @click=${() => keep(name, new Blob([this.#bytes as Uint8Array<ArrayBuffer>], { type: 'application/json' }))}>Download</button>
       </div>
@@ -76,9 +78,19 @@ export class Documents extends Part {
         @follow=${(e: Follow) => void this.#follow(e.digest)}></st-json>` : nothing}`
   }
 
+  /** The manifest of something other than an image (a signature, an SBOM, an attestation), or what such a thing is about. */
+  #opens(which: string): boolean {
+    if (!which.startsWith('sha') || !this.#bytes) return false
+    if (which === this.session.summary?.subject?.digest) return true
+    const { config, layers } = (this.#value ?? {}) as { config?: Partial<Descriptor>; layers?: (Partial<Descriptor> | null)[] }
+    const statements = Array.isArray(layers) && layers.length > 0 && layers.every(l => l?.mediaType === 'application/vnd.in-toto+json')
+    return statements || (config !== undefined && !/\.(image|container\.image)\./.test(String(config?.mediaType)))
+  }
+
   #title(which: string): string {
     const { image, summary } = this.session
     if (which === 'config') return 'How a container of this image is run, and how it was made'
+    if (which === 'index' && summary?.kind !== 'index') return `Manifest ${short(summary?.digest ?? '')}: the parts of the artifact`
     if (which === 'index') return `Index ${short(summary?.digest ?? '')}: what there is for each platform`
     if (which.startsWith('blob:')) return `Blob ${short(which.slice('blob:'.length))}`
     const platform = summary?.manifests?.find(m => m.digest === which.replace('config:', ''))?.platform

@@ -1,4 +1,5 @@
 import { css, html, nothing } from 'lit'
+import { attachedTo } from '../artifact.js'
 import { bytes, short, visible } from '../format.js'
 import { shared } from '../styles.js'
 import type { View } from '../view.js'
@@ -6,12 +7,15 @@ import { kindWords, sentences } from '../words.js'
 import { Part } from './part.js'
 import { Again } from './problem.js'
 
-/** Asks for another platform or tag of what is open. */
+/** Asks for another platform or tag of what is open, or for another manifest beside it. */
 export class Choose extends Event {
-  constructor(readonly choice: { platform?: string; tag?: string; view?: Partial<View> }) {
+  constructor(readonly choice: { platform?: string; tag?: string; digest?: string; view?: Partial<View> }) {
     super('choose', { bubbles: true, composed: true })
   }
 }
+
+/** So many attached things are named. */
+const MOST = 12
 
 /** What the image is, in words, and what else there is to choose. */
 export class Summary extends Part {
@@ -39,7 +43,17 @@ export class Summary extends Part {
         <button class="link mono digest" title="Show the manifest of ${digest}" @click=${() => this.go({ tab: 'manifest', doc: '' })}>${short(digest)}</button>
         <button class="button take" @click=${() => this.go({ tab: 'copy', path: '' })}>Copy or download…</button>
       </div>
-      <p class="words">${words.join(' ')} ${this.#earlier()}</p>`
+      <p class="words">${words.join(' ')} ${this.#related()} ${this.#earlier()}</p>`
+  }
+
+  /** What refers to it, and what it refers to. */
+  #related() {
+    const summary = this.session.summary!
+    const to = (digest: string, words: string) => html`<button class="link" title=${digest} @click=${() => this.dispatchEvent(new Choose({ digest }))}>${visible(words)}</button>`
+    const attached = attachedTo(summary, this.session.referrers)
+    return html`
+      ${summary.subject ? html`It is about ${to(summary.subject.digest, short(summary.subject.digest))}.` : nothing}
+      ${attached.length > 0 ? html`<span class="attached">Attached to it: ${attached.slice(0, MOST).map(({ digest, words }, i) => html`${i > 0 ? ', ' : ''}${to(digest, words)}`)}${attached.length > MOST ? ` and ${attached.length - MOST} more` : ''}.</span>` : nothing}`
   }
 
   /** Where what is shown was not read now. */
@@ -62,6 +76,7 @@ export class Summary extends Part {
     if (tags.length < 2) return nothing
     const choose = (e: Event) => this.dispatchEvent(new Choose({ tag: (e.target as HTMLSelectElement).value }))
     return html`<label>Image <select @change=${choose}>
+      ${tags.includes(subject!.suffix.slice(1)) ? nothing : html`<option disabled selected>${short(subject!.suffix.slice(1))}</option>`}
       ${tags.map(tag => html`<option value=${tag} .selected=${subject!.suffix === `:${tag}`}>${visible(tag)}</option>`)}
     </select></label>`
   }

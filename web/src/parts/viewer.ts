@@ -90,7 +90,7 @@ export class Viewer extends Part {
   override willUpdate(): void {
     super.willUpdate()
     const node = this.#node
-    const key = node ? `${this.session.ref} ${this.session.image?.digest} ${this.view.layer} ${node.path} ${node.item.type}` : ''
+    const key = node ? `${this.session.ref} ${this.session.summary?.digest} ${this.session.image?.digest} ${this.view.layer} ${node.path} ${node.item.type}` : ''
     if (key === this.#key) return
     this.#key = key
     this.#abort.abort()
@@ -142,6 +142,9 @@ export class Viewer extends Part {
 
   #facts(node: Node): string {
     const { item } = node
+    const blob = this.session.blobs.get(node.path)
+    if (blob) return `${visible(blob.mediaType)}, ${bytes(blob.size)}, ${blob.digest}`
+    if (this.session.blobs.size > 0) return `Folder, ${bytes(node.total)} in ${plural(node.files, 'file')}`
     const what = TYPES[item.type] ?? item.type
     if (node.isFolder) return `${what}, ${bytes(node.total)} in ${plural(node.files, 'file')}, mode ${item.mode}, owner ${item.uid}:${item.gid}`
     const size = item.type === 'file' ? `, ${bytes(item.size)}` : ''
@@ -157,7 +160,7 @@ export class Viewer extends Part {
       ${this.#content && this.#looks.length > 1 ? html`<span class="looks" role="group" aria-label="Show as">${this.#looks.map(look =>
         html`<button aria-pressed=${look === this.#look} @click=${() => { this.#look = look; this.requestUpdate() }}>${LOOKS[look]}</button>`)}</span>` : nothing}
       ${item.type === 'file' ? html`<button class="button" ?disabled=${this.#saving !== ''} @click=${() => this.#save(node)}>Download</button>` : nothing}
-      ${node.isFolder ? html`<button class="button" ?disabled=${this.#saving !== ''} @click=${() => this.#save(node)}>Download as tar</button>
+      ${node.isFolder && this.session.image ? html`<button class="button" ?disabled=${this.#saving !== ''} @click=${() => this.#save(node)}>Download as tar</button>
         <button class="button" @click=${() => this.go({ tab: 'map', zoom: node.path })}>Show on the map</button>` : nothing}
       ${link ? html`<button class="button" @click=${() => this.go({ path: link })}>Go to ${visible(link)}</button>` : nothing}
       ${item.hardlinkOf === undefined ? nothing : html`<span class="facts">the same file as <button class="link mono" @click=${() => this.go({ path: item.hardlinkOf! })}>${visible(item.hardlinkOf)}</button></span>`}
