@@ -1,6 +1,7 @@
 // Files and documents of the open image, read when somebody wants to see or keep them.
 
 import { StevedoreError } from '../../wasm/js/errors.js'
+import type { Event } from '../../wasm/js/index.js'
 import { engine } from './engine.js'
 import type { Session } from './session.js'
 
@@ -20,12 +21,14 @@ export interface Spot {
 
 const ENOUGH = new Error('enough was read')
 
-/** Reads a file, at most so many bytes. */
-export function readFile(session: Session, spot: Spot, most: number, signal: AbortSignal): Promise<Content> {
-  return session.orAnew(() => head(session, spot, most, signal))
+/** Reads a file, at most so many bytes. Progress is that of the layer, in which a file may come late. */
+export function readFile(session: Session, spot: Spot, most: number, signal: AbortSignal, progress: Progress): Promise<Content> {
+  return session.orAnew(() => head(session, spot, most, signal, progress))
 }
 
-async function head(session: Session, spot: Spot, most: number, signal: AbortSignal): Promise<Content> {
+type Progress = (done: number, total: number) => void
+
+async function head(session: Session, spot: Spot, most: number, signal: AbortSignal, progress: Progress): Promise<Content> {
   const parts: Uint8Array<ArrayBuffer>[] = []
   let size = 0
   const enough = new AbortController()
@@ -36,7 +39,7 @@ async function head(session: Session, spot: Spot, most: number, signal: AbortSig
     if (part.length < bytes.length) enough.abort(ENOUGH)
   }
   try {
-    await cat(session, spot, { signal: AbortSignal.any([signal, enough.signal]), output })
+    await cat(session, spot, { signal: AbortSignal.any([signal, enough.signal]), output }, progress)
   } catch (err) {
     if (!enough.signal.aborted || signal.aborted) throw err
   }
@@ -44,9 +47,10 @@ async function head(session: Session, spot: Spot, most: number, signal: AbortSig
 }
 
 /** A path of one layer may lead through links of another: then the whole image is asked. */
-async function cat(session: Session, { path, layer, only }: Spot, options: { signal: AbortSignal; output: Output }): Promise<void> {
+async function cat(session: Session, { path, layer, only }: Spot, options: { signal: AbortSignal; output: Output }, progress: Progress = () => {}): Promise<void> {
   const e = await engine()
-  const all = { ...session.options(options.signal), output: options.output }
+  const onEvent = ({ kind, done = 0, total = 0 }: Event): void => { if (kind === 'progress') progress(done, total) }
+  const all = { ...session.options(options.signal), output: options.output, onEvent }
   const blob = session.blobs.get(path)
   if (blob) return void (await e.blobGet({ ref: `${session.subject!.base}@${blob.digest}` }, all))
   if (layer !== undefined) {

@@ -353,6 +353,7 @@ export class Inspector extends LitElement {
   #tabKey = (event: KeyboardEvent): void => {
     const step = event.key === 'ArrowRight' ? 1 : event.key === 'ArrowLeft' ? -1 : 0
     if (step === 0) return
+    event.preventDefault() // the row would scroll by itself
     const tabs = this.#tabs
     const tab = tabs.at((Math.max(tabs.indexOf(this.view.tab), 0) + step) % tabs.length)!
     this.#go({ change: { tab, doc: '' }, replace: true } as Go)

@@ -27,11 +27,15 @@ const TITLES: Record<string, string> = {
 
 export function problemOf(err: unknown): Problem {
   if (err instanceof StevedoreError) {
+    if (byRelay(err.kind, err.message)) return { kind: err.kind, title: 'The server of this page does not ask that registry.', message: err.message, hint: err.hint }
     return { kind: err.kind, title: TITLES[err.kind] ?? TITLES.internal!, message: err.message, hint: err.hint }
   }
   const message = err instanceof Error ? err.message : String(err)
   return { kind: 'internal', title: TITLES.internal!, message, hint: 'Reload the page and try again.' }
 }
+
+/** It was the relay of the page that refused, and not the registry: a login changes nothing. */
+export const byRelay = (kind: string, message: string): boolean => kind === 'denied' && message.includes(': the relay: ')
 
 export function fail(kind: string, message: string, hint = ''): never {
   throw new StevedoreError(kind, message, { hint })

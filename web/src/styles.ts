@@ -45,7 +45,7 @@ export const shared = css`
   .plain { border: 0; background: none; padding: 0; text-align: inherit; }
   .link { border: 0; background: none; padding: 0; color: var(--accent); text-decoration: underline; text-decoration-thickness: 1px; text-underline-offset: 2px; }
   .link:hover { text-decoration-thickness: 2px; }
-  .field { border: 1px solid var(--line); border-radius: 6px; background: var(--panel); padding: 5px 10px; min-width: 0; }
+  .field { border: 1px solid var(--line); border-radius: 6px; background: var(--panel); padding: 5px 10px; min-width: 0; text-overflow: ellipsis; }
   .field::placeholder { color: var(--dim); opacity: 1; }
   .sr { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
   @media (prefers-reduced-motion: no-preference) { .fade { transition: background-color .12s, border-color .12s; } }

@@ -42,7 +42,7 @@ export class Json extends LitElement {
     summary { list-style: none; cursor: default; }
     summary::-webkit-details-marker { display: none; }
     details:not([open]) > summary::after { content: ' … '; color: var(--dim); }
-    a, .link { color: var(--accent); font: inherit; overflow-wrap: anywhere; white-space: pre-wrap; text-align: left; }
+    a, .link { color: var(--accent); font: inherit; cursor: pointer; overflow-wrap: anywhere; white-space: pre-wrap; text-align: left; }
     .cut { color: var(--dim); }
   `]
 
@@ -75,7 +75,8 @@ export class Json extends LitElement {
     const text = visible(JSON.stringify(value))
     if (typeof value !== 'string') return html`<span class="number">${text}</span>`
     if (/^sha(256|384|512):[0-9a-f]+$/.test(value) && this.follow(value)) {
-      return html`"<button class="link" @click=${() => this.dispatchEvent(new Follow(value))}>${value}</button>"`
+      const follow = () => this.dispatchEvent(new Follow(value))
+      return html`"<span class="link" role="link" tabindex="0" @click=${follow} @keydown=${(e: KeyboardEvent) => e.key === 'Enter' && follow()}>${value}</span>"` // a button is not broken at the end of a line
     }
     const about = MEDIA_TYPES.find(([type]) => type.test(value))?.[1]
     if (about) return html`"<a href=${about} target="_blank" rel="noopener noreferrer">${visible(value)}</a>"`

@@ -16,7 +16,7 @@ export class Layers extends Part {
     .bar button i { position: absolute; inset: 0 auto 0 0; background: light-dark(oklch(0.87 0.065 var(--hue)), oklch(0.4 0.065 var(--hue))); }
     .bar button span { position: relative; }
     .bar button:hover i { background: light-dark(oklch(0.82 0.085 var(--hue)), oklch(0.46 0.08 var(--hue))); }
-    .bar button[aria-pressed=true] { box-shadow: inset 0 0 0 2px light-dark(oklch(0.45 0.1 var(--hue)), oklch(0.8 0.09 var(--hue))); }
+    .bar button[aria-pressed=true]::after { content: ''; position: absolute; inset: 0; border-radius: 4px; box-shadow: inset 0 0 0 2px light-dark(oklch(0.45 0.1 var(--hue)), oklch(0.8 0.09 var(--hue))); }
     ol { overflow: auto; min-height: 0; }
     .one {
       display: grid; grid-template-columns: auto minmax(0, 1fr) auto; gap: 1px 10px; width: 100%; padding: 7px 12px 8px 20px; text-align: left; align-items: baseline;

@@ -17,7 +17,7 @@ export class SizeMap extends Part {
     nav { padding: 7px 12px; border-bottom: 1px solid var(--line); font-size: 13px; overflow-wrap: anywhere; }
     .area { flex: 1; position: relative; min-height: 240px; margin: 8px 12px 12px; overflow: hidden; }
     .box {
-      position: absolute; border: 1px solid var(--panel); padding: 0 4px; font-size: 11.5px; line-height: 15px; text-align: left; overflow: hidden; white-space: nowrap;
+      position: absolute; border: 1px solid var(--panel); padding: 0 4px; font-size: 11.5px; line-height: 15px; text-align: left; overflow: hidden; text-overflow: ellipsis; white-space: nowrap;
       color: var(--text); border-radius: 3px; background: light-dark(oklch(0.9 0.05 var(--hue)), oklch(0.37 0.055 var(--hue)));
     }
     .box.folder { background: light-dark(oklch(0.965 0.004 var(--hue, 240)), oklch(0.29 0.008 var(--hue, 240))); font-weight: 550; display: flex; align-items: flex-start; }

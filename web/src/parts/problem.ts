@@ -1,6 +1,6 @@
 import { LitElement, css, html, nothing } from 'lit'
 import { visible } from '../format.js'
-import type { Problem } from '../problem.js'
+import { byRelay, type Problem } from '../problem.js'
 import { shared } from '../styles.js'
 
 /** Asks to try again, with a login where one was given; with renew also what is known is read again. */
@@ -31,7 +31,7 @@ export class ProblemBox extends LitElement {
   override render() {
     const p = this.problem
     if (!p) return nothing
-    const wantsLogin = p.registry !== undefined && (p.kind === 'unauthorized' || p.kind === 'denied')
+    const wantsLogin = p.registry !== undefined && (p.kind === 'unauthorized' || p.kind === 'denied') && !byRelay(p.kind, p.message)
     return html`<section role="alert" class=${p.kind === 'cancelled' ? 'calm' : ''}>
       <h2>${p.title}</h2>
       ${p.kind === 'cancelled' ? nothing : html`<p class="what">${visible(p.message)}</p>`}

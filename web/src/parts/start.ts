@@ -32,7 +32,7 @@ export class Start extends LitElement {
       border: 1.5px dashed light-dark(#b4bab9, #48525b); border-radius: 10px; background: var(--panel);
     }
     .drop p { flex: 1 1 240px; }
-    .formats { margin-top: 4px; font-size: 12.5px; color: var(--dim); }
+    .formats { text-wrap: balance; margin-top: 4px; font-size: 12.5px; color: var(--dim); }
     .else { margin-top: 18px; color: var(--dim); }
     .ref { padding-block: 8px; }
     :host([compact]) { flex: 1; min-width: 0; }

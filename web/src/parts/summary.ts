@@ -28,6 +28,7 @@ export class Summary extends Part {
     .words { margin-top: 4px; max-width: 130ch; text-wrap: pretty; overflow-wrap: anywhere; }
     .earlier { color: var(--dim); }
     .digest { font-size: 12px; }
+    @container (max-width: 720px) { .digest { display: none; } }
     .take { padding: 1px 10px; font-size: 13px; margin-left: auto; }
   `]
 
@@ -38,7 +39,7 @@ export class Summary extends Part {
     const digest = summary.image?.digest ?? summary.digest
     return html`
       <div class="title">
-        <h1>${visible(subject.title)}</h1>
+        <h1 title=${subject.title}>${visible(subject.title.replace(/(@\w+:[0-9a-f]{12})[0-9a-f]+$/, '$1…'))}</h1>
         ${this.#tags()} ${this.#platforms()}
         <button class="link mono digest" title="Show the manifest of ${digest}" @click=${() => this.go({ tab: 'manifest', doc: '' })}>${short(digest)}</button>
         <button class="button take" @click=${() => this.go({ tab: 'copy', path: '' })}>Copy or download…</button>

@@ -65,6 +65,7 @@ export class Viewer extends Part {
   #look: Look = 'text'
   #error = ''
   #saving = ''
+  #reading = ''
   #abort = new AbortController()
   #picture = ''
   #past: { key: string; list: ReturnType<typeof historyOf> } = { key: '', list: [] }
@@ -96,7 +97,7 @@ export class Viewer extends Part {
     this.#abort.abort()
     this.#abort = new AbortController()
     this.#content = undefined
-    this.#error = this.#saving = ''
+    this.#error = this.#saving = this.#reading = ''
     this.#forgetPicture()
     if (node && node.item.type === 'file') void this.#load(node, FIRST)
   }
@@ -109,7 +110,10 @@ export class Viewer extends Part {
   async #load(node: Node, most: number): Promise<void> {
     const { signal } = this.#abort
     try {
-      const content = node.item.size === 0 ? { bytes: new Uint8Array(0), cut: false } : await readFile(this.session, this.#spot(node), most, signal)
+      const content = node.item.size === 0 ? { bytes: new Uint8Array(0), cut: false } : await readFile(this.session, this.#spot(node), most, signal, (done, total) => {
+        this.#reading = ` ${bytes(done)} of ${bytes(total)} of the layer`
+        this.requestUpdate()
+      })
       if (signal.aborted) return
       this.#content = content
       this.#looks = looks(node.path, content.bytes).filter(l => !(content.cut && (l === 'json' || l === 'image')))
@@ -210,7 +214,7 @@ export class Viewer extends Part {
     if (node.isFolder) return this.#folder(node)
     if (node.item.type === 'symlink') return html`<p class="scroll">It points to <span class="mono">${visible(node.item.linkTarget ?? '')}</span>.</p>`
     if (node.item.type !== 'file') return html`<p class="scroll dim">It has no content.</p>`
-    if (!this.#content) return html`<p class="scroll dim" role="status">Reading…</p>`
+    if (!this.#content) return html`<p class="scroll dim" role="status">Reading…<span class="num">${this.#reading}</span></p>`
     const { bytes: content, cut } = this.#content
     if (content.length === 0) return html`<p class="scroll dim">The file is empty.</p>`
     const more = content.length < MORE && node.item.size <= MORE
