@@ -10,6 +10,7 @@ import (
 	"github.com/stevedore-oci/stevedore/core"
 	"github.com/stevedore-oci/stevedore/core/content"
 	"github.com/stevedore-oci/stevedore/core/content/contenttest"
+	"github.com/stevedore-oci/stevedore/core/ref"
 	"github.com/stevedore-oci/stevedore/fetchshim"
 	"github.com/stevedore-oci/stevedore/transport"
 	"github.com/stevedore-oci/stevedore/transport/mem"
@@ -62,4 +63,21 @@ func deleteTag(ctx context.Context, mux *transport.Mux, name string) error {
 	env := &core.Env{Source: mux.Open, Sink: mux.Create}
 	_, err := core.Delete(ctx, env, core.DeleteIn{Ref: name})
 	return err
+}
+
+// TestOnePlanForAll copies to two endpoints while the tag moves: both get what it named at first.
+func TestOnePlanForAll(t *testing.T) {
+	src := mem.New()
+	tagImage(t, src, "v1", contenttest.NewIndex())
+	first, err := src.Manifest(t.Context(), "v1")
+	require.NoError(t, err)
+	mux := transport.New(transport.Options{Mem: map[string]content.Source{"src": src, "a": mem.New(), "b": mem.New()}})
+	env := &core.Env{Source: mux.Open, Sink: func(ctx context.Context, r ref.Reference) (content.Sink, error) {
+		tagImage(t, src, "v1", contenttest.NewImage())
+		return mux.Create(ctx, r)
+	}}
+	out, err := core.Copy(t.Context(), env, core.CopyIn{Source: "mem:src:v1", Destinations: []string{"mem:a:v1", "mem:b:v1"}})
+	require.NoError(t, err)
+	require.Equal(t, first.Digest(), out.Destinations[0].Digest)
+	require.Equal(t, first.Digest(), out.Destinations[1].Digest)
 }

@@ -28,7 +28,7 @@ type CopyIn struct {
 	PreserveDigests bool     `json:"preserveDigests,omitempty" help:"fail rather than change a digest"`
 	VerifyExisting  bool     `json:"verifyExisting,omitempty" help:"read again what the destination has, and repair what is corrupted"`
 	DryRun          bool     `json:"dryRun,omitempty" help:"say what would be copied and copy nothing"`
-	MaxRate         int64    `json:"maxRate,omitempty" help:"bytes a second to read at most"`
+	MaxRate         int64    `json:"maxRate,omitempty" unit:"bytes" help:"bytes a second to read at most"`
 }
 
 // CopyOut says what was copied.
@@ -73,12 +73,20 @@ func Copy(ctx context.Context, env *Env, in CopyIn) (CopyOut, error) {
 	}
 	defer src.Close()
 	out := CopyOut{Source: in.Source, Left: []string{}, DryRun: in.DryRun}
+	before := retries(src)
+	// One plan for all, so that a tag which moves meanwhile does not give two endpoints two images.
+	plan, err := xfer.New(ctx, src, r.Ident(), in.Source, o)
+	if err != nil {
+		return CopyOut{}, err
+	}
 	for _, e := range ends {
-		c := copier{env, src, r.Ident(), in, o}
-		done, err := c.copy(ctx, e, &out)
+		c := copier{env, src, in, o}
+		done, err := c.copy(ctx, plan, e, &out)
 		if err != nil {
 			return CopyOut{}, err
 		}
+		done.Retries += retries(src) - before
+		before = retries(src)
 		out.Destinations = append(out.Destinations, done)
 	}
 	return out, nil
@@ -158,21 +166,16 @@ func endpoints(typed []string) ([]endpoint, error) {
 
 // copier copies to one endpoint.
 type copier struct {
-	env   *Env
-	src   content.Source
-	ident string
-	in    CopyIn
-	o     xfer.Options
+	env *Env
+	src content.Source
+	in  CopyIn
+	o   xfer.Options
 }
 
-func (c copier) copy(ctx context.Context, e endpoint, out *CopyOut) (Copied, error) {
+func (c copier) copy(ctx context.Context, plan *xfer.Plan, e endpoint, out *CopyOut) (Copied, error) {
 	done := Copied{References: e.typed()}
-	before := retries(c.src)
-	plan, err := xfer.New(ctx, c.src, c.ident, c.in.Source, c.o)
-	if err != nil {
-		return done, err
-	}
 	var report xfer.Report
+	var err error
 	if c.in.DryRun {
 		report, plan, err = c.estimate(ctx, plan, e)
 	} else {
@@ -190,7 +193,6 @@ func (c copier) copy(ctx context.Context, e endpoint, out *CopyOut) (Copied, err
 	}
 	done.Manifests, done.Stored, done.Existed, done.Mounted, done.Repaired =
 		report.Manifests, report.Stored, report.Existed, report.Mounted, report.Repaired
-	done.Retries += retries(c.src) - before
 	return done, nil
 }
 
@@ -210,7 +212,7 @@ func (c copier) move(ctx context.Context, plan *xfer.Plan, e endpoint) (xfer.Rep
 	}
 	defer dst.Close()
 	if only, ok := content.As[content.ImagesOnly](dst); ok && only.ImagesOnly() && plan.IsIndex() && len(c.o.Platforms) == 0 {
-		if plan, err = c.oneImage(ctx); err != nil {
+		if plan, err = c.oneImage(ctx, plan); err != nil {
 			return xfer.Report{}, nil, 0, err
 		}
 	}
@@ -218,21 +220,21 @@ func (c copier) move(ctx context.Context, plan *xfer.Plan, e endpoint) (xfer.Rep
 	return report, plan, retries(dst), err
 }
 
-// oneImage plans the image of the default platform, for a destination that holds no index.
-func (c copier) oneImage(ctx context.Context) (*xfer.Plan, error) {
+// oneImage plans the image of the default platform in the index of plan, for a destination that holds no index.
+func (c copier) oneImage(ctx context.Context, plan *xfer.Plan) (*xfer.Plan, error) {
 	want, err := c.env.choice("")
 	if err != nil {
 		return nil, err
 	}
 	c.o.Platforms = []v1.Platform{want.platform}
-	return xfer.New(ctx, c.src, c.ident, c.in.Source, c.o)
+	return xfer.New(ctx, c.src, plan.Source().String(), c.in.Source, c.o)
 }
 
 // estimate counts what would be stored, by looking at what the destination has where that can be looked at. It opens no sink,
 // which would make an archive.
 func (c copier) estimate(ctx context.Context, plan *xfer.Plan, e endpoint) (report xfer.Report, _ *xfer.Plan, err error) {
 	if e.refs[0].Scheme == ref.DockerArchive && plan.IsIndex() && len(c.o.Platforms) == 0 {
-		if plan, err = c.oneImage(ctx); err != nil {
+		if plan, err = c.oneImage(ctx, plan); err != nil {
 			return report, nil, err
 		}
 	}

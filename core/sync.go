@@ -21,7 +21,7 @@ type SyncIn struct {
 	Prune          bool      `json:"prune,omitempty" help:"delete tags of the destination that the source does not have, of those that the job selects"`
 	DryRun         bool      `json:"dryRun,omitempty" help:"say what would be done and do nothing"`
 	Shard          string    `json:"shard,omitempty" help:"i/n: only the i-th of n parts of the work, the same parts on every machine"`
-	MaxRate        int64     `json:"maxRate,omitempty" help:"bytes a second to read at most, of each image"`
+	MaxRate        int64     `json:"maxRate,omitempty" unit:"bytes" help:"bytes a second to read at most, of each image"`
 }
 
 // SyncJob keeps one destination in step with one source. With tags or digests both are repositories (or layouts), else images.

@@ -17,13 +17,14 @@ import (
 
 // Field is one field of a request as the command line sees it. Tags of the struct say everything: json is its name, arg
 // makes it positional ("REF", "[REF]" when optional, "[GLOB...]" for the rest), help describes it, enum lists its values. A
-// field without arg is the flag --json-name-in-kebab-case, or what flag says.
+// field without arg is the flag --json-name-in-kebab-case, or what flag says; unit "bytes" lets its value end with k, M or GiB.
 type Field struct {
 	Name string // in JSON
 	Flag string // "" for a positional argument
 	Arg  string
 	Help string
 	Enum []string
+	Unit string // "bytes" or ""
 	Type reflect.Type
 }
 
@@ -33,7 +34,7 @@ func Fields(t reflect.Type) []Field {
 	for i := range t.NumField() {
 		f := t.Field(i)
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		fd := Field{Name: name, Arg: f.Tag.Get("arg"), Help: f.Tag.Get("help"), Type: f.Type}
+		fd := Field{Name: name, Arg: f.Tag.Get("arg"), Help: f.Tag.Get("help"), Unit: f.Tag.Get("unit"), Type: f.Type}
 		if fd.Arg == "" {
 			fd.Flag = cmp.Or(f.Tag.Get("flag"), kebab(name))
 		}
@@ -78,12 +79,14 @@ func addFlags(cmd *cobra.Command, fields []Field) {
 		if f.Flag == "output" {
 			short = "o"
 		}
-		switch kind(f.Type) {
-		case reflect.Bool:
+		switch k := kind(f.Type); {
+		case f.Unit == "bytes":
+			cmd.Flags().VarP(new(byteCount), f.Flag, short, f.Help)
+		case k == reflect.Bool:
 			cmd.Flags().BoolP(f.Flag, short, false, f.Help)
-		case reflect.Int, reflect.Int64:
+		case k == reflect.Int, k == reflect.Int64:
 			cmd.Flags().Int64P(f.Flag, short, 0, f.Help)
-		case reflect.Slice:
+		case k == reflect.Slice:
 			cmd.Flags().StringArrayP(f.Flag, short, nil, f.Help)
 		default:
 			cmd.Flags().StringP(f.Flag, short, "", f.Help)

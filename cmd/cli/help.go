@@ -58,6 +58,8 @@ func takes(f *pflag.Flag) string {
 		return ""
 	case "int", "int64":
 		return "N"
+	case "bytes":
+		return "BYTES"
 	}
 	return "TEXT"
 }
