@@ -31,7 +31,8 @@ export class Files extends Part {
     .twist { width: 14px; flex: none; color: var(--dim); text-align: center; font-size: 9px; }
     .folder { font-weight: 550; }
     .gone { color: var(--bad); text-decoration: line-through; }
-    .in, .to { color: var(--dim); overflow: hidden; text-overflow: ellipsis; flex-shrink: 4; }
+    .name > .clip { flex: none; max-width: calc(100% - 18px); }
+    .in, .to { color: var(--dim); overflow: hidden; text-overflow: ellipsis; min-width: 0; }
     .size { text-align: right; }
     .share { height: 6px; border-radius: 3px; background: var(--raised); overflow: hidden; }
     .share i { display: block; height: 100%; background: light-dark(#7fa9bd, #4d7f99); border-radius: 3px; }

@@ -19,7 +19,8 @@ export class Largest extends Part {
     .size, .part { text-align: right; }
     .part { font-size: 12px; }
     .path { display: flex; min-width: 0; }
-    .dir { overflow: hidden; text-overflow: ellipsis; color: var(--dim); flex-shrink: 1000; }
+    .dir { overflow: hidden; text-overflow: ellipsis; color: var(--dim); }
+    .path > .clip { flex: none; max-width: 100%; }
     .none { padding: 20px 12px; }
   `]
 
