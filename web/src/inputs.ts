@@ -11,7 +11,9 @@ export async function keepInput(name: string, blob: Blob): Promise<void> {
     if (blob.size > MOST || blob.size > (quota - usage) / 4) return
     const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle(FOLDER, { create: true })
     const file = await folder.getFileHandle(encodeURIComponent(name).slice(-200), { create: true })
-    await blob.stream().pipeTo(await file.createWritable())
+    const writable = await file.createWritable()
+    await writable.write(blob) // as it is: the browser copies it, and no byte comes into the memory of the tab
+    await writable.close()
   } catch {
     // This browser keeps no files: after a reload the page says which one it was.
   }
