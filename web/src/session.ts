@@ -291,11 +291,14 @@ export function registryOf(name: string): string {
 
 const texts = new Map<string, string>()
 
-/** A hundred thousand entries have few different modes and times: the same text is kept once. */
+const NONE: string[] = []
+
+/** A hundred thousand entries have few different modes and times, and mostly no attributes: what is the same is kept once. */
 function shared(item: FileItem): FileItem {
   item.mode = once(item.mode)
   item.mtime = once(item.mtime)
   item.type = once(item.type) as FileItem['type']
+  if (item.xattrs.length === 0) item.xattrs = NONE
   return item
 }
 

@@ -27,6 +27,13 @@ export class Node {
     return `/${names.reverse().join('/')}`
   }
 
+  /** How many folders are above it, not counting the root. */
+  get depth(): number {
+    let depth = -1
+    for (let n = this.parent; n; n = n.parent) depth++
+    return depth
+  }
+
   child(name: string): Node | undefined {
     if (this.kids.length > 8 && !this.#index) this.#index = new Map(this.kids.map(k => [k.name, k]))
     return this.#index ? this.#index.get(name) : this.kids.find(k => k.name === name)

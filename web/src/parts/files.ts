@@ -6,8 +6,6 @@ import type { Node, Tree } from '../tree.js'
 import { Part } from './part.js'
 import { type Rows, rowed } from './rows.js'
 
-interface Row { node: Node; depth: number }
-
 const ROW = 24
 
 /** The file system as a tree, or what of it matches a search. Only what is in sight is drawn. */
@@ -47,7 +45,7 @@ export class Files extends Part {
 
   #open = new Set<Node>()
   #tree: Tree | undefined
-  #list: Row[] = []
+  #list: Node[] = []
   #found: Node[] | undefined
   #more = false
   #query = ''
@@ -73,8 +71,8 @@ export class Files extends Part {
     this.#search(tree)
     this.#reveal(tree)
     this.#list = []
-    if (this.#found) for (const node of this.#sorted(this.#found)) this.#list.push({ node, depth: 0 })
-    else this.#spread(tree.root, 0)
+    if (this.#found) this.#list = this.#sorted(this.#found)
+    else this.#spread(tree.root)
     return html`
       <div class="bar">
         <label class="sr" for="q">Search files</label>
@@ -141,23 +139,24 @@ export class Files extends Part {
     return this.view.sort === 'size' ? nodes.toSorted((a, b) => b.total - a.total) : nodes
   }
 
-  #spread(folder: Node, depth: number): void {
+  #spread(folder: Node): void {
     for (const node of this.view.sort === 'size' ? folder.bySize : folder.kids) {
-      this.#list.push({ node, depth })
-      if (this.#open.has(node)) this.#spread(node, depth + 1)
+      this.#list.push(node)
+      if (this.#open.has(node)) this.#spread(node)
     }
   }
 
   get #at(): number {
     if (!this.view.path) return -1
     const node = this.#tree?.find(this.view.path)
-    return node ? this.#list.findIndex(row => row.node === node) : -1
+    return node ? this.#list.indexOf(node) : -1
   }
 
   #row(i: number): TemplateResult {
-    const { node, depth } = this.#list[i]!
+    const node = this.#list[i]!
     const { item } = node
     const tree = this.#found === undefined
+    const depth = tree ? node.depth : 0
     const open = this.#open.has(node)
     const on = this.view.path !== '' && node.path === this.view.path
     const gone = item.type === 'whiteout'
@@ -193,7 +192,7 @@ export class Files extends Part {
   /** The keys of a tree (https://www.w3.org/WAI/ARIA/apg/patterns/treeview/). */
   #key = (event: KeyboardEvent): void => {
     const at = this.#at
-    const node = this.#list[at]?.node
+    const node = this.#list[at]
     const last = this.#list.length - 1
     let to = at
     switch (event.key) {
@@ -209,7 +208,7 @@ export class Files extends Part {
         break
       case 'ArrowLeft':
         if (node && this.#open.has(node)) this.#toggle(node, false)
-        else if (node?.parent?.parent) to = this.#list.findIndex(row => row.node === node.parent)
+        else if (node?.parent?.parent) to = this.#list.indexOf(node.parent)
         break
       case 'Enter': case ' ':
         if (node?.isFolder) this.#toggle(node)
@@ -217,7 +216,7 @@ export class Files extends Part {
       default: return
     }
     event.preventDefault()
-    const target = this.#list[to]?.node
+    const target = this.#list[to]
     if (target && to !== at) {
       this.go({ path: target.path }, true)
       this.#rows!.show(to)
