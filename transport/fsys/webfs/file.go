@@ -17,8 +17,8 @@ import (
 // A read fetches a window of the Blob, since each costs a turn of the event loop. Some are kept: the layers of one archive
 // are read side by side from one file. Where one window follows another, the next is fetched while this one is used.
 const (
-	windowSize = 512 << 10 // bytes
-	maxWindows = 8
+	windowSize = 2 << 20 // bytes
+	maxWindows = 4
 )
 
 // file reads a Blob through windows, the most recently used last.
@@ -31,11 +31,12 @@ type file struct {
 	windows []window
 }
 
-// window is a part of the Blob; its bytes are nil until somebody has waited for them.
+// window is a part of the Blob, which stays in the memory of JavaScript; it has no bytes until somebody has waited for them.
 type window struct {
 	off    int64
 	coming js.Value // the promise of an ArrayBuffer
-	b      []byte
+	bytes  js.Value // a Uint8Array
+	n      int64    // its length
 }
 
 func newFile(ctx context.Context, blob js.Value) fsys.File {
@@ -91,18 +92,15 @@ func (f *file) copyFrom(p []byte, off int64) (int, error) {
 	if follows && f.index(start+windowSize) < 0 && start+windowSize < f.size {
 		f.keep(f.fetch(start + windowSize))
 	}
-	if w.b == nil {
-		b, err := bytes(f.ctx, w.coming)
-		if err != nil {
-			return 0, err
-		}
-		w.b, w.coming = b, js.Value{}
+	if err := w.wait(f.ctx); err != nil {
+		return 0, err
 	}
 	f.keep(w)
-	if off-start >= int64(len(w.b)) {
+	at := off - start
+	if at >= w.n {
 		return 0, io.ErrUnexpectedEOF // the file shrank
 	}
-	return copy(p, w.b[off-start:]), nil
+	return js.CopyBytesToGo(p, w.bytes.Call("subarray", at, min(at+int64(len(p)), w.n))), nil
 }
 
 // index is that of the window at start, or -1.
@@ -137,15 +135,17 @@ func (f *file) fetch(start int64) window {
 	return window{off: start, coming: coming}
 }
 
-// bytes waits for a window. A file that changed on disk since it was chosen cannot be read any more: the browser says
-// NotReadableError.
-func bytes(ctx context.Context, coming js.Value) ([]byte, error) {
-	buffer, err := promise.Await(ctx, coming)
-	if err != nil {
-		return nil, err
+// wait returns when the bytes have come. A file that changed on disk since it was chosen cannot be read any more: the browser
+// says NotReadableError.
+func (w *window) wait(ctx context.Context) error {
+	if !w.bytes.IsUndefined() {
+		return nil
 	}
-	array := js.Global().Get("Uint8Array").New(buffer)
-	b := make([]byte, array.Length())
-	js.CopyBytesToGo(b, array)
-	return b, nil
+	buffer, err := promise.Await(ctx, w.coming)
+	if err != nil {
+		return err
+	}
+	w.bytes, w.coming = js.Global().Get("Uint8Array").New(buffer), js.Value{}
+	w.n = int64(w.bytes.Length())
+	return nil
 }
