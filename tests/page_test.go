@@ -180,6 +180,7 @@ func TestPageAgain(t *testing.T) {
 	world := newPageWorld(t)
 	for _, b := range []struct{ name, program string }{{"chromium", "chromium"}, {"firefox", "firefox-esr"}} {
 		t.Run(b.name, func(t *testing.T) {
+			world.Counted = countedRegistry(t) // each browser counts for itself
 			runPage(t, "again.test.mjs", b.name, b.program, world)
 		})
 	}

@@ -12,7 +12,7 @@
  */
 
 const agent = globalThis.navigator?.userAgent ?? ''
-export const inBrowser = agent.startsWith('Mozilla/')
+const inBrowser = agent.startsWith('Mozilla/')
 // Deno and Bun have a process too. Node alone sends a streamed body with the length it was given: Deno drops the length,
 // and browsers refuse to stream over HTTP/1.1.
 const inNode = globalThis.process?.release?.name === 'node' && !globalThis.Deno && !globalThis.Bun

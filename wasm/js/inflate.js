@@ -1,10 +1,5 @@
-import { inBrowser } from './host.js'
-
 /** Bytes that the module is given at once. A browser's stream gives a sixteenth of that, and each piece costs several turns. */
 const PIECE = 256 * 1024
-
-/** By the specification a chunk has been read when the promise of its write is kept, so that its memory may be used again. Node reads it later. */
-const READ_WHEN_KEPT = inBrowser
 
 /**
  * Decompresses gzip by means of the browser (https://compression.spec.whatwg.org/#decompression-stream), some three times as fast as
@@ -13,7 +8,6 @@ const READ_WHEN_KEPT = inBrowser
 export class Inflater {
   #writer
   #reader
-  #input = new Uint8Array(0)
   #buffer = new Uint8Array(PIECE)
   #rest = new Uint8Array(0)
   #failed
@@ -22,12 +16,6 @@ export class Inflater {
     const { writable, readable } = new DecompressionStream('gzip')
     this.#writer = writable.getWriter()
     this.#reader = readable.getReader()
-  }
-
-  /** @param {number} length @returns {Uint8Array} where the next bytes go, to be written then: memory that is new costs more than filling it */
-  input(length) {
-    if (!READ_WHEN_KEPT || this.#input.length < length) this.#input = new Uint8Array(Math.max(length, PIECE))
-    return this.#input.subarray(0, length)
   }
 
   /** @param {Uint8Array} bytes @returns {Promise<void>} kept when there is room for more */

@@ -17,8 +17,8 @@ import (
 // A read fetches a window of the Blob, since each costs a turn of the event loop. Some are kept: the layers of one archive
 // are read side by side from one file. Where one window follows another, the next is fetched while this one is used.
 const (
-	windowSize = 2 << 20 // bytes
-	maxWindows = 4
+	windowSize = 512 << 10 // bytes
+	maxWindows = 8
 )
 
 // file reads a Blob through windows, the most recently used last.
@@ -31,12 +31,11 @@ type file struct {
 	windows []window
 }
 
-// window is a part of the Blob, which stays in the memory of JavaScript; it has no bytes until somebody has waited for them.
+// window is a part of the Blob; its bytes are nil until somebody has waited for them.
 type window struct {
 	off    int64
 	coming js.Value // the promise of an ArrayBuffer
-	bytes  js.Value // a Uint8Array
-	n      int64    // its length
+	b      []byte
 }
 
 func newFile(ctx context.Context, blob js.Value) fsys.File {
@@ -92,15 +91,18 @@ func (f *file) copyFrom(p []byte, off int64) (int, error) {
 	if follows && f.index(start+windowSize) < 0 && start+windowSize < f.size {
 		f.keep(f.fetch(start + windowSize))
 	}
-	if err := w.wait(f.ctx); err != nil {
-		return 0, err
+	if w.b == nil {
+		b, err := bytes(f.ctx, w.coming)
+		if err != nil {
+			return 0, err
+		}
+		w.b, w.coming = b, js.Value{}
 	}
 	f.keep(w)
-	at := off - start
-	if at >= w.n {
+	if off-start >= int64(len(w.b)) {
 		return 0, io.ErrUnexpectedEOF // the file shrank
 	}
-	return js.CopyBytesToGo(p, w.bytes.Call("subarray", at, min(at+int64(len(p)), w.n))), nil
+	return copy(p, w.b[off-start:]), nil
 }
 
 // index is that of the window at start, or -1.
@@ -135,17 +137,15 @@ func (f *file) fetch(start int64) window {
 	return window{off: start, coming: coming}
 }
 
-// wait returns when the bytes have come. A file that changed on disk since it was chosen cannot be read any more: the browser
-// says NotReadableError.
-func (w *window) wait(ctx context.Context) error {
-	if !w.bytes.IsUndefined() {
-		return nil
-	}
-	buffer, err := promise.Await(ctx, w.coming)
+// bytes waits for a window. A file that changed on disk since it was chosen cannot be read any more: the browser says
+// NotReadableError.
+func bytes(ctx context.Context, coming js.Value) ([]byte, error) {
+	buffer, err := promise.Await(ctx, coming)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	w.bytes, w.coming = js.Global().Get("Uint8Array").New(buffer), js.Value{}
-	w.n = int64(w.bytes.Length())
-	return nil
+	array := js.Global().Get("Uint8Array").New(buffer)
+	b := make([]byte, array.Length())
+	js.CopyBytesToGo(b, array)
+	return b, nil
 }

@@ -42,7 +42,7 @@ func (z *inflater) feed(r io.Reader) {
 	for {
 		n, err := r.Read(buf)
 		if n > 0 {
-			bytes := z.host.Call("input", n)
+			bytes := js.Global().Get("Uint8Array").New(n)
 			js.CopyBytesToJS(bytes, buf[:n])
 			if _, werr := promise.Await(z.ctx, z.host.Call("write", bytes)); werr != nil {
 				return // the reader is told as well

@@ -7,12 +7,7 @@ import { Inflater } from '../inflate.js'
 /** Writes all, beside the reading, and returns the lengths of the pieces and their content. */
 async function inflate(bytes, inflater = new Inflater()) {
   const written = (async () => {
-    for (let at = 0; at < bytes.length; at += 100_000) {
-      const part = bytes.subarray(at, at + 100_000)
-      const room = inflater.input(part.length)
-      room.set(part)
-      await inflater.write(room)
-    }
+    for (let at = 0; at < bytes.length; at += 100_000) await inflater.write(bytes.slice(at, at + 100_000))
     inflater.close()
   })().catch(() => {})
   const pieces = []
