@@ -207,7 +207,7 @@ func TestMain(m *testing.M) {
 	os.Exit(run(m))
 }
 
-// compiled is a folder of modules that wazero has compiled: a dozen tests take the same three, and each takes half a minute.
+// compiled is a folder of modules that wazero has compiled: a dozen tests take the same three, and each takes some ten seconds.
 var compiled string
 
 func run(m *testing.M) int {

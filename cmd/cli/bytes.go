@@ -7,6 +7,8 @@ import (
 	"strings"
 )
 
+var errBytes = errors.New("is no number of bytes, like 1500000, 1.5M or 512KiB")
+
 // byteCount is the value of a flag that is a number of bytes, as people write one: 1500000, 1.5M, 512KiB.
 type byteCount int64
 
@@ -21,7 +23,7 @@ func (b *byteCount) Set(text string) error {
 		power = strings.IndexByte("kMGT", strings.Replace(number, "K", "k", 1)[len(number)-1])
 	}
 	if power < 0 && step == 1024 {
-		return errors.New("is no number of bytes, like 1500000, 1.5M or 512KiB")
+		return errBytes
 	}
 	if power >= 0 {
 		number = number[:len(number)-1]
@@ -29,7 +31,7 @@ func (b *byteCount) Set(text string) error {
 	n, err := strconv.ParseFloat(number, 64)
 	n *= math.Pow(step, float64(power+1))
 	if err != nil || !(math.Abs(n) < math.MaxInt64) || strings.ContainsAny(number, "xXpP_") {
-		return errors.New("is no number of bytes, like 1500000, 1.5M or 512KiB")
+		return errBytes
 	}
 	*b = byteCount(n)
 	return nil

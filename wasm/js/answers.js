@@ -1,10 +1,12 @@
 // The items of calls that ended well, kept in the browser's own storage (the origin private file system): a later call of the
 // same name is answered with them, and does not run. What a name stands for is the caller's to say.
 
+import { folderOf, room } from './storage.js'
+
 export const FOLDER = 'stevedore-answers'
 const FORMAT = 1
 
-/** Compressed bytes that are kept at most, and of one call. Nothing is kept that would fill more than a quarter of what is left. */
+/** Compressed bytes that are kept at most, and of one call. */
 const MOST = 2 ** 27
 const MOST_OF_ONE = 2 ** 24
 
@@ -18,7 +20,7 @@ export class Answers {
   #open
 
   /** @param {() => Promise<FileSystemDirectoryHandle>} [folder] */
-  constructor(folder = openFolder) {
+  constructor(folder = () => folderOf(FOLDER)) {
     this.#open = folder
   }
 
@@ -45,7 +47,7 @@ export class Answers {
       const folder = await this.#open()
       const key = await hashed(new TextEncoder().encode(`${FORMAT} ${name}`))
       const entry = `${key}-${await hashed(bytes)}`
-      if (!(await room(folder, key, bytes.length))) return
+      if (!(await room(folder, bytes.length, MOST, name => name.startsWith(`${key}-`)))) return
       const writer = await (await folder.getFileHandle(entry, { create: true })).createSyncAccessHandle()
       try {
         writer.truncate(0)
@@ -59,30 +61,10 @@ export class Answers {
   }
 }
 
-async function openFolder() {
-  return (await navigator.storage.getDirectory()).getDirectoryHandle(FOLDER, { create: true })
-}
-
 /** @param {BufferSource} bytes @returns {Promise<string>} SHA-256 in hexadecimal */
 export async function hashed(bytes) {
   const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes))
   return Array.from(digest, b => b.toString(16).padStart(2, '0')).join('')
-}
-
-/** Makes room, the oldest first; what the key had before goes. */
-async function room(folder, key, size) {
-  const { quota = 0, usage = 0 } = await navigator.storage.estimate()
-  if (size > (quota - usage) / 4) return false
-  const files = []
-  for await (const handle of folder.values()) files.push(await handle.getFile())
-  files.sort((a, b) => a.lastModified - b.lastModified)
-  let total = files.reduce((sum, f) => sum + f.size, size)
-  for (const file of files) {
-    if (total <= MOST && !file.name.startsWith(`${key}-`)) continue
-    await folder.removeEntry(file.name)
-    total -= file.size
-  }
-  return true
 }
 
 /** What a call gives is written down, compressed, while it is given. */

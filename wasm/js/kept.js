@@ -3,12 +3,11 @@
 // The module checks the digest of whatever it reads, from here as from the network.
 
 import { FOLDER as ANSWERS, hashed } from './answers.js'
+import { folderOf, room } from './storage.js'
 
 const FOLDER = 'stevedore-blobs'
 /** What is asked for by digest: blobs and manifests. */
 const CONTENT = /\/v2\/.+\/(blobs|manifests)\/(sha256):([0-9a-f]{64})$/
-/** A file's name says how long it has to be: one that is not was never finished. */
-const NAME = /^(sha256)-([0-9a-f]{64})-(\d+)$/
 
 /** Bytes that are kept at most, and of one blob. Nothing is kept that would fill more than a quarter of what is left. */
 const MOST = 2 ** 31
@@ -26,7 +25,7 @@ const MOST_HELD = 2 ** 23
  * @param {() => Promise<FileSystemDirectoryHandle>} [folder]
  * @returns {typeof globalThis.fetch}
  */
-export function keeping(fetch, folder = openFolder) {
+export function keeping(fetch, folder = () => folderOf(FOLDER)) {
   const kept = new Kept(folder)
   const held = new Held()
   return async (url, init = {}) => {
@@ -68,10 +67,6 @@ export async function keptBytes() {
     }
   }
   return size
-}
-
-async function openFolder() {
-  return (await navigator.storage.getDirectory()).getDirectoryHandle(FOLDER, { create: true })
 }
 
 /** @param {Blob} blob */
@@ -156,7 +151,7 @@ class Kept {
     return this.#folder
   }
 
-  /** @param {string} name algorithm and digest @returns {Promise<File | undefined>} */
+  /** A file's name ends with its length: one that has another was never finished. @param {string} name algorithm and digest @returns {Promise<File | undefined>} */
   async find(name) {
     try {
       for await (const [entry, handle] of await this.#list()) {
@@ -215,23 +210,9 @@ class Kept {
     }
   }
 
-  /** Makes room, the oldest first. */
   async #room(size) {
     try {
-      const { quota = 0, usage = 0 } = await navigator.storage.estimate()
-      if (size > MOST_OF_ONE || size > (quota - usage) / 4) return false
-      const files = []
-      for await (const [entry, handle] of await this.#list()) {
-        if (NAME.test(entry)) files.push(await handle.getFile())
-      }
-      files.sort((a, b) => a.lastModified - b.lastModified)
-      const dir = await this.#dir()
-      for (let total = files.reduce((sum, f) => sum + f.size, size); total > MOST && files.length > 0; ) {
-        const oldest = files.shift()
-        await dir.removeEntry(oldest.name)
-        total -= oldest.size
-      }
-      return true
+      return size <= MOST_OF_ONE && (await room(await this.#dir(), size, MOST))
     } catch {
       return false
     }
