@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/opencontainers/go-digest"
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/stevedore-oci/stevedore/core/content"
 	"github.com/stevedore-oci/stevedore/core/errs"
@@ -26,7 +27,8 @@ type BundleIn struct {
 // SinceRegistry is the registry that Since names; false is for an earlier bundle, or nothing.
 func (in BundleIn) SinceRegistry() (ref.Reference, bool) {
 	r, err := ref.ParseRegistry(in.Since)
-	return r, err == nil && !strings.Contains(in.Since, ".tar")
+	host := strings.ContainsAny(in.Since, ".:") || in.Since == "localhost" // as the first part of a reference is one
+	return r, err == nil && host && !strings.Contains(in.Since, ".tar")
 }
 
 // BundleOut says what is in a bundle.
@@ -155,15 +157,18 @@ func bundleName(r ref.Reference) string {
 	return name
 }
 
-// there opens what blobs are left out for, nil where nothing was named. A registry is asked in the repository of the same name.
+// there opens what blobs are left out for, nil where nothing was named: those that the repository of r has at since, and so where
+// load brings them to. What only another repository has there is not left out, since not every registry gives it to this one.
 func (b *bundler) there(ctx context.Context, r ref.Reference) (content.BlobStatter, error) {
 	if b.since == "" {
 		return nil, nil
 	}
 	typed := b.since
-	if registry, ok := (BundleIn{Since: typed}).SinceRegistry(); ok {
+	registry, remote := (BundleIn{Since: typed}).SinceRegistry()
+	switch {
+	case remote:
 		typed = ref.Docker + "://" + registry.Host + "/" + r.Repository
-	} else if !strings.Contains(typed, ":") {
+	case !strings.Contains(typed, ":"):
 		typed = archiveRef(typed)
 	}
 	src, _, err := b.env.written().open(ctx, typed)
@@ -172,10 +177,67 @@ func (b *bundler) there(ctx context.Context, r ref.Reference) (content.BlobStatt
 	}
 	b.open = append(b.open, src)
 	stat, ok := content.As[content.BlobStatter](src)
-	if !ok {
+	switch {
+	case !ok:
 		return nil, errs.New(errs.Unsupported, b.since, "cannot tell which blobs it has")
+	case remote:
+		return stat, nil
 	}
-	return stat, nil
+	has, err := b.blobs(ctx, src, repository(bundleName(r)))
+	return repositoryBlobs{stat, has}, errs.Wrap(b.since, err)
+}
+
+// blobs are those of the images of a repository in an earlier bundle.
+func (b *bundler) blobs(ctx context.Context, src content.Source, of string) (map[digest.Digest]bool, error) {
+	has := map[digest.Digest]bool{}
+	lister, ok := content.As[content.TagLister](src)
+	if !ok {
+		return has, nil
+	}
+	for name, err := range lister.Tags(ctx, "") {
+		if err != nil {
+			return nil, err
+		}
+		if digestTag().MatchString(name) || repository(name) != of {
+			continue
+		}
+		plan, err := xfer.New(ctx, src, name, name, xfer.Options{Referrers: true, DigestTags: true})
+		if err != nil {
+			return nil, err
+		}
+		blobs, err := plan.Blobs()
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range blobs {
+			has[d.Digest] = true
+		}
+	}
+	return has, nil
+}
+
+// repositoryBlobs are the blobs of one repository in an archive.
+type repositoryBlobs struct {
+	content.BlobStatter
+	has map[digest.Digest]bool
+}
+
+// StatBlob implements [content.BlobStatter].
+func (s repositoryBlobs) StatBlob(ctx context.Context, d digest.Digest) (v1.Descriptor, error) {
+	if !s.has[d] {
+		return v1.Descriptor{}, errs.New(errs.NotFound, d.String(), "is in no image of the repository")
+	}
+	return s.BlobStatter.StatBlob(ctx, d)
+}
+
+// repository is where an image of a bundle is loaded to, below the destination: its name there without the registry that it came
+// from, tag and digest.
+func repository(name string) string {
+	name, _, _ = strings.Cut(below(name), "@")
+	if i := strings.LastIndexByte(name, ':'); i > strings.LastIndexByte(name, '/') {
+		name = name[:i]
+	}
+	return name
 }
 
 // bundleSink leaves out blobs that are elsewhere, and is committed once, after the last image.

@@ -39,7 +39,7 @@ func Load(ctx context.Context, env *Env, in LoadIn) iter.Seq2[SyncItem, error] {
 				return
 			}
 		}
-		if err := verdict.verdict(ctx); err != nil {
+		if err := verdict.verdict(ctx, in.Archive); err != nil {
 			yield(SyncItem{}, errs.Wrap(in.Archive, err))
 		}
 	}
@@ -145,9 +145,14 @@ func (l *loader) destination(name string) (ref.Reference, error) {
 		r := ref.Reference{Typed: l.in.To + ":" + name, Scheme: ref.OCI, Path: to, Tag: name, Position: -1}
 		return r, nil
 	}
-	tag := strings.TrimPrefix(name, ref.Docker+"://")
-	if i := strings.Index(tag, "/"); i > 0 && strings.ContainsAny(tag[:i], ".:") || strings.HasPrefix(tag, "localhost/") {
-		tag = tag[strings.Index(tag, "/")+1:]
+	return ref.Parse(strings.TrimSuffix(l.in.To, "/") + "/" + below(name))
+}
+
+// below is the name of an image in a bundle without the registry that it came from.
+func below(name string) string {
+	name = strings.TrimPrefix(name, ref.Docker+"://")
+	if i := strings.Index(name, "/"); i > 0 && strings.ContainsAny(name[:i], ".:") || strings.HasPrefix(name, "localhost/") {
+		name = name[strings.Index(name, "/")+1:]
 	}
-	return ref.Parse(strings.TrimSuffix(l.in.To, "/") + "/" + tag)
+	return name
 }

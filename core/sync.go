@@ -79,7 +79,7 @@ func Sync(ctx context.Context, env *Env, in SyncIn) iter.Seq2[SyncItem, error] {
 				return
 			}
 		}
-		if err := s.verdict(ctx); err != nil {
+		if err := s.verdict(ctx, "sync"); err != nil {
 			yield(SyncItem{}, err)
 		}
 	}
@@ -132,16 +132,17 @@ func (s *syncer) count(it SyncItem) {
 	}
 }
 
-func (s *syncer) verdict(ctx context.Context) error {
+// verdict is the error that a run ends with, about subject.
+func (s *syncer) verdict(ctx context.Context, subject string) error {
 	switch {
 	case ctx.Err() != nil:
-		return errs.Wrap("sync", ctx.Err())
+		return errs.Wrap(subject, ctx.Err())
 	case s.failed == 0:
 		return nil
 	case s.done == 0 && s.failed == 1:
 		return s.first
 	}
-	return errs.New(errs.Partial, "sync", "%d of %d failed; the report says which", s.failed, s.done+s.failed).
+	return errs.New(errs.Partial, subject, "%d of %d failed; the report says which", s.failed, s.done+s.failed).
 		Hinted("run it again: what is done is not done twice")
 }
 
