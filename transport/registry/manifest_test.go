@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/opencontainers/go-digest"
@@ -203,6 +204,22 @@ func TestNoRetryAfterTheEnd(t *testing.T) {
 	_, err := r.Manifest(ctx, "v1")
 	requireKind(t, errs.Cancelled, err, "r.example/a:v1: ")
 	require.Len(t, r.requests, 1)
+
+	// A body that ends with what ended the copy has not broken off.
+	ended, end := context.WithCancelCause(t.Context())
+	r = newRig(t, "r.example/a:v1", func(context.Context, *fetchshim.Request) (*fetchshim.Response, error) {
+		resp := answer(200, "")
+		resp.Body = io.NopCloser(iotest.ErrReader(context.Cause(ended)))
+		return resp, nil
+	}, nil)
+	end(errs.New(errs.Internal, "oci:x", "no space left"))
+	body, err := r.Blob(v1.Descriptor{Digest: digest.FromString("x"), Size: 1}).Open(ended)
+	if err == nil {
+		_, err = io.ReadAll(body)
+		require.NoError(t, body.Close())
+	}
+	requireKind(t, errs.Cancelled, err, "r.example/a@")
+	require.Empty(t, r.events)
 }
 
 func TestWhereARegistryIs(t *testing.T) {

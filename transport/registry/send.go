@@ -169,6 +169,9 @@ func said(resp *fetchshim.Response) string {
 
 // transportError gives an error without a response its kind.
 func transportError(ctx context.Context, err error, subject string) error {
+	if ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) { // which is not this request's, but of what is copied beside it
+		return errs.New(errs.Of(ctx.Err()), subject, "%w", ctx.Err())
+	}
 	var known *errs.Error
 	if errors.As(err, &known) {
 		return errs.Wrap(subject, err)
