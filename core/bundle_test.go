@@ -62,6 +62,57 @@ func TestBundleNames(t *testing.T) {
 	require.ErrorContains(t, err, "called team/app:v1 in the bundle")
 }
 
+// TestBundleSince: what the repository of an image has at the earlier bundle is left out, and what only another one has is not, since
+// the place that it is loaded to may not give it to this one. So the later bundle can be loaded after the earlier one.
+func TestBundleSince(t *testing.T) {
+	files := transport.New(transport.Options{Files: osfs.Host{}, Writable: osfs.Host{}})
+	env := &core.Env{Source: files.Open, Sink: files.Create}
+	dir := t.TempDir()
+	static := "static:" + filepath.Join(dir, "pub")
+	for src, dst := range map[string]string{"amd64": ":team/app:v1", "latest": ":team/app:v2"} {
+		_, err := core.Copy(t.Context(), env, core.CopyIn{Source: "oci:../testdata/harbor:" + src, Destinations: []string{static + dst}})
+		require.NoError(t, err)
+	}
+	_, err := core.Copy(t.Context(), env, core.CopyIn{Source: "oci:../testdata/harbor:amd64", Destinations: []string{static + ":team/other:v1"}})
+	require.NoError(t, err)
+	bundle := func(name, since string, tags ...string) core.BundleOut {
+		in := core.BundleIn{Archive: filepath.Join(dir, name), Since: since}
+		for _, tag := range tags {
+			in.Refs = append(in.Refs, static+tag)
+		}
+		out, err := core.Bundle(t.Context(), env, in)
+		require.NoError(t, err)
+		return out
+	}
+	first := bundle("first.tar", "", ":team/app:v1")
+	require.Equal(t, 5, first.Stored.Blobs)
+	same := bundle("same.tar", filepath.Join(dir, "first.tar"), ":team/app:v2")
+	require.Equal(t, first.Stored, same.Existed)
+	other := bundle("other.tar", filepath.Join(dir, "first.tar"), ":team/other:v1")
+	require.Equal(t, first.Stored, other.Stored)
+
+	load := func(name string) (items []core.SyncItem, failed error) {
+		for it, err := range core.Load(t.Context(), env, core.LoadIn{Archive: filepath.Join(dir, name), To: "oci:" + filepath.Join(dir, "to")}) {
+			if failed = err; err == nil {
+				items = append(items, it)
+			}
+		}
+		return items, failed
+	}
+	items, err := load("same.tar")
+	require.Equal(t, errs.NotFound, errs.Of(err), "%v", err)
+	require.Equal(t, "failed", items[0].Action)
+	require.Contains(t, items[0].Error.Hint, "load the earlier one first")
+	for _, name := range []string{"other.tar", "first.tar", "same.tar"} {
+		items, err = load(name)
+		require.NoError(t, err, name)
+		require.Equal(t, "copied", items[0].Action, name)
+	}
+
+	_, err = core.Bundle(t.Context(), env, core.BundleIn{Archive: filepath.Join(dir, "x.tar"), Refs: []string{static + ":team/app:v1"}, Since: "frist"})
+	require.Equal(t, errs.NotFound, errs.Of(err), "a name without a dot is a file: %v", err)
+}
+
 // TestTagsOfAStaticRepository: the tag latest is meant where an image is wanted, and not where a repository is.
 func TestTagsOfAStaticRepository(t *testing.T) {
 	mux := transport.New(transport.Options{Files: osfs.Host{}, Writable: osfs.Host{}})
@@ -97,8 +148,22 @@ func TestDryRunSaysWhatIsDone(t *testing.T) {
 	dry.DryRun = false
 	require.Equal(t, done, dry)
 
-	both, err := core.Copy(t.Context(), env, core.CopyIn{Source: in.Source, Destinations: append(in.Destinations, "oci:"+t.TempDir()+":all")})
-	require.NoError(t, err)
-	require.Equal(t, done.Digest, both.Destinations[0].Digest, "one image of the index")
-	require.Equal(t, both.SourceDigest, both.Destinations[1].Digest, "all of it")
+	all := "oci:" + t.TempDir() + ":all"
+	for _, to := range [][]string{{in.Destinations[0], all}, {all, in.Destinations[0]}} {
+		both, err := core.Copy(t.Context(), env, core.CopyIn{Source: in.Source, Destinations: to})
+		require.NoError(t, err)
+		for _, d := range both.Destinations {
+			if d.References[0] == all {
+				require.Equal(t, both.SourceDigest, d.Digest, "all of it")
+			} else {
+				require.Equal(t, done.Digest, d.Digest, "one image of the index")
+			}
+		}
+		require.Equal(t, both.Destinations[1].Digest, both.Digest, "the last one's")
+	}
+
+	in.Destinations = []string{"oci-archive:-:v1", all, "docker-archive:-:app:v1"}
+	_, err = core.Copy(t.Context(), env, in)
+	require.Equal(t, errs.Input, errs.Of(err))
+	require.ErrorContains(t, err, "docker-archive:-:app:v1: is a second archive for standard output")
 }

@@ -155,6 +155,9 @@ func endpoints(typed []string) ([]endpoint, error) {
 			return nil, err
 		}
 		i := slices.IndexFunc(out, func(e endpoint) bool { return e.refs[0].SameEndpoint(r) })
+		if i < 0 && stream(r) && slices.ContainsFunc(out, func(e endpoint) bool { return stream(e.refs[0]) }) {
+			return nil, errs.New(errs.Input, s, "is a second archive for standard output, which takes one")
+		}
 		if i < 0 {
 			out = append(out, endpoint{})
 			i = len(out) - 1
@@ -162,6 +165,11 @@ func endpoints(typed []string) ([]endpoint, error) {
 		out[i].refs = append(out[i].refs, r)
 	}
 	return out, nil
+}
+
+// stream says whether r is an archive that goes to standard output.
+func stream(r ref.Reference) bool {
+	return r.Path == "-" && (r.Scheme == ref.OCIArchive || r.Scheme == ref.DockerArchive)
 }
 
 // copier copies to one endpoint.
@@ -173,7 +181,7 @@ type copier struct {
 }
 
 func (c copier) copy(ctx context.Context, plan *xfer.Plan, e endpoint, out *CopyOut) (Copied, error) {
-	done := Copied{References: e.typed()}
+	done, whole := Copied{References: e.typed()}, plan
 	var report xfer.Report
 	var err error
 	if c.in.DryRun {
@@ -185,7 +193,10 @@ func (c copier) copy(ctx context.Context, plan *xfer.Plan, e endpoint, out *Copy
 		return done, err
 	}
 	done.Digest = report.Root.Digest
-	out.SourceDigest, out.Digest, out.MediaType, out.Size = plan.Source(), report.Root.Digest, report.Root.MediaType, report.Root.Size
+	if out.SourceDigest == "" || plan == whole { // one image of an index counts where nothing more is copied anywhere
+		out.SourceDigest = plan.Source()
+	}
+	out.Digest, out.MediaType, out.Size = report.Root.Digest, report.Root.MediaType, report.Root.Size
 	for _, l := range plan.Left() {
 		if !slices.Contains(out.Left, l) {
 			out.Left = append(out.Left, l)

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/stevedore-oci/stevedore/core"
@@ -14,14 +15,18 @@ func (p *printer) copied(o core.CopyOut) error {
 	if o.DryRun {
 		verb = "would copy"
 	}
-	for _, d := range o.Destinations {
+	for i, d := range o.Destinations {
 		for _, r := range d.References {
 			fmt.Fprintf(p.w, "%s %s to %s\n", verb, plain(o.Source), p.bold(plain(r)))
 		}
 		fmt.Fprintf(p.w, "  %s\n", strings.Join(counts(d, o.DryRun), ", "))
+		if i+1 < len(o.Destinations) && o.Destinations[i+1].Digest == d.Digest {
+			continue // it is told once for all that have it
+		}
+		fmt.Fprintf(p.w, "  %s\n", d.Digest)
 	}
-	fmt.Fprintf(p.w, "  %s\n", o.Digest)
-	if o.Digest != o.SourceDigest {
+	one := !slices.ContainsFunc(o.Destinations, func(d core.Copied) bool { return d.Digest != o.Digest })
+	if one && o.Digest != o.SourceDigest { // else one of them holds an image of an index, which is what it was
 		fmt.Fprintf(p.w, "  %s\n", p.dim("was "+o.SourceDigest.String()))
 	}
 	for _, l := range o.Left {
@@ -74,6 +79,9 @@ func (p *printer) synced(it core.SyncItem) error {
 	switch {
 	case it.Error != nil:
 		fmt.Fprintf(p.w, "\n             %s", plain(it.Error.Message))
+		if it.Error.Hint != "" {
+			fmt.Fprintf(p.w, "\n             hint: %s", plain(it.Error.Hint))
+		}
 	case it.Stored != nil:
 		d := core.Copied{Manifests: it.Manifests, Stored: *it.Stored, Existed: *it.Existed, Mounted: *it.Mounted, Retries: it.Retries}
 		fmt.Fprintf(p.w, "  %s", p.dim(strings.Join(counts(d, strings.HasPrefix(it.Action, "would")), ", ")))

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"syscall"
+
+	"github.com/stevedore-oci/stevedore/core/errs"
 )
 
 // ErrClosed is what writing to an output gives whose reader has gone away; the command then ends quietly.
@@ -16,6 +18,17 @@ const (
 	windowsBrokenPipe = syscall.Errno(109)
 	windowsNoData     = syscall.Errno(232)
 )
+
+// whole is an output that has to be read to its end: a reader that goes away is a failure.
+type whole struct{ w io.Writer }
+
+func (o whole) Write(b []byte) (int, error) {
+	n, err := o.w.Write(b)
+	if errors.Is(err, ErrClosed) {
+		err = errs.New(errs.Internal, "standard output", "was not read to its end")
+	}
+	return n, err
+}
 
 // Pipe makes an output whose writes fail with ErrClosed once nobody reads it. Other errors, as that of a full disk, stay
 // what they are. A program on Unix has to ignore SIGPIPE for this.

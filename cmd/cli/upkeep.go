@@ -40,14 +40,14 @@ func (p *printer) cleaned(o core.CleanOut) error {
 }
 
 func (p *printer) deleted(o core.DeleteOut) error {
-	verb := "deleted"
+	verb, left := "deleted", "left"
 	if o.DryRun {
-		verb = "would delete"
+		verb, left = "would delete", "leave"
 	}
 	for _, d := range o.Referrers {
 		fmt.Fprintf(p.w, "%s %s, which refers to it\n", verb, d)
 	}
-	what := "the tag " + plain(o.Tag) + ", and left the manifest"
+	what := "the tag " + plain(o.Tag) + ", and " + left + " the manifest"
 	if o.Manifest {
 		what = "the manifest"
 	}

@@ -152,7 +152,11 @@ func (p *Plan) mark(all []leaf, wanted map[digest.Digest]bool) {
 		p.left = append(p.left, fmt.Sprintf("%d of %d images: %s", dropped, dropped+len(wanted), strings.Join(platforms, ", ")))
 	}
 	if statements > 0 {
-		p.left = append(p.left, fmt.Sprintf("%d attestation manifests of the index", statements))
+		what := "1 attestation manifest"
+		if statements > 1 {
+			what = fmt.Sprintf("%d attestation manifests", statements)
+		}
+		p.left = append(p.left, what+" of the index")
 	}
 }
 
