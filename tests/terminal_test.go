@@ -72,6 +72,7 @@ func TestTerminal(t *testing.T) {
 	require.NotContains(t, look(t, dir, "stevedore inspect --json oci:harbor"), escape)
 	require.Contains(t, look(t, dir, "stevedore export oci:harbor:amd64 /etc; echo status $?"), "not for a terminal\nhint: name a file with --output, or pipe them into another program\nstatus 2\n")
 	require.Contains(t, look(t, dir, "stevedore export --output - oci:harbor:amd64 /etc/banner"), "second banner")
+	require.Contains(t, look(t, dir, "stevedore copy oci:harbor oci-archive:- | true; echo statuses ${PIPESTATUS[*]}", "SHELL=/bin/bash"), "was not read to its end\nstatuses 1 0\n")
 	require.Contains(t, look(t, dir, "stevedore files oci:harbor:amd64 | head -n 1; echo statuses ${PIPESTATUS[*]}", "SHELL=/bin/bash"), "/bin\nstatuses 0 0\n")
 }
 

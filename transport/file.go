@@ -77,7 +77,7 @@ func (m *Mux) openTar(ctx context.Context, r ref.Reference) (fsys.File, error) {
 func (m *Mux) spoolStdin(ctx context.Context, subject string) (fsys.File, error) {
 	if m.o.Scratch == nil {
 		return nil, errs.New(errs.Unsupported, subject, "an archive from standard input needs temporary space, and this host has none").
-			Hinted("name the file instead")
+			Hinted("name the file instead, or give it a temporary folder (TMPDIR)")
 	}
 	in, err := m.openStdin(ctx, subject)
 	if err != nil {

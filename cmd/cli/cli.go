@@ -33,6 +33,9 @@ type Global struct {
 	CertFile  string
 	KeyFile   string
 	Insecure  bool
+	Ranges    int // parts of a large blob that are read at once; 0 for one
+	// CreateRepository is a program that makes a repository which a registry does not have; "" for none.
+	CreateRepository string
 	// NoRegistriesConf passes over mirrors, short names and blocked registries of containers-registries.conf(5).
 	NoRegistriesConf bool
 }
@@ -155,6 +158,8 @@ func check(g *Global) error {
 		return errs.New(errs.Input, "--events", "%q is not a form of events", g.Events).Hinted("the only one is json")
 	case g.PlainHTTP != "" && g.PlainHTTP != "true" && g.PlainHTTP != "false":
 		return errs.New(errs.Input, "--plain-http", "%q is neither true nor false", g.PlainHTTP)
+	case g.Ranges < 0:
+		return errs.New(errs.Input, "--ranges", "%d is negative", g.Ranges)
 	case g.Jobs < 0:
 		return errs.New(errs.Input, "--jobs", "%d is negative", g.Jobs)
 	case g.JSON && g.JSONL:

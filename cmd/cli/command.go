@@ -64,9 +64,8 @@ func command(sh *Shell, g *Global, v core.Verb) *cobra.Command {
 		},
 	}
 	addFlags(cmd, fields)
-	if sh.Registries && (v.Name == "copy" || v.Name == "sync") {
-		cmd.Flags().StringVar(&g.SrcCreds, "src-creds", "", "user:password for the registry that is read")
-		cmd.Flags().StringVar(&g.DestCreds, "dest-creds", "", "user:password for the registry that is written")
+	if sh.Registries {
+		copyFlags(cmd, g, v.Name)
 	}
 	switch v.Name {
 	case "files", "layers":
@@ -75,6 +74,21 @@ func command(sh *Shell, g *Global, v core.Verb) *cobra.Command {
 		cmd.Flags().StringVar(&r.to, "to", "", "where images go whose file names no destination, as skopeo's do not")
 	}
 	return cmd
+}
+
+// copyFlags adds what verbs that copy can be told of registries, and no request says, since it is not the same on every host.
+func copyFlags(cmd *cobra.Command, g *Global, verb string) {
+	f := cmd.Flags()
+	if verb == "copy" || verb == "sync" {
+		f.StringVar(&g.SrcCreds, "src-creds", "", "user:password for the registry that is read")
+		f.StringVar(&g.DestCreds, "dest-creds", "", "user:password for the registry that is written")
+	}
+	if verb == "copy" || verb == "sync" || verb == "bundle" {
+		f.IntVar(&g.Ranges, "ranges", 0, "parts of a large blob to read from a registry at once, of 4 MiB each (default 1)")
+	}
+	if verb == "copy" || verb == "sync" || verb == "load" {
+		f.StringVar(&g.CreateRepository, "create-repository", "", "program to run, with the registry and the repository as arguments, where a push finds no such repository")
+	}
 }
 
 // parent is the command before that of the verb, with a space after it; "" for most.
@@ -196,9 +210,20 @@ func (r *run) result(p *printer, out []byte) error {
 		return p.line([]byte("[]"))
 	case r.v.Item != nil && r.g.JSON:
 		return p.line([]byte("]"))
-	case r.v.Item != nil, r.bytes:
+	case r.v.Item != nil, r.bytes && !r.archives():
 		return nil
-	case r.g.JSON || r.g.JSONL:
+	case r.bytes && r.g.Quiet:
+		return nil
+	case r.bytes: // the archive has standard output, and what was left behind has to be said somewhere
+		p = newPrinter(r.sh, r.sh.Stderr, r.long)
+		return errors.Join(r.report(p, out), p.Flush())
+	}
+	return r.report(p, out)
+}
+
+// report prints the result of a verb that gives no list.
+func (r *run) report(p *printer, out []byte) error {
+	if r.g.JSON || r.g.JSONL {
 		return p.line(out)
 	}
 	return p.result(r.v, out)
@@ -214,6 +239,9 @@ func (r *run) output(_ context.Context, name string) (io.WriteCloser, error) {
 		if r.sh.Terminal {
 			r.progress.Stop() // bytes are no lines that could stand above it
 		}
+		if r.archives() {
+			return nopCloser{whole{r.sh.Stdout}}, nil
+		}
 		return nopCloser{r.sh.Stdout}, nil
 	}
 	if r.sh.Create == nil {
@@ -221,6 +249,9 @@ func (r *run) output(_ context.Context, name string) (io.WriteCloser, error) {
 	}
 	return r.sh.Create(name)
 }
+
+// archives says whether the verb writes archives: half of one is of no use, and its report is more than a count of bytes.
+func (r *run) archives() bool { return r.v.Name == "copy" || r.v.Name == "bundle" }
 
 type nopCloser struct{ io.Writer }
 

@@ -81,7 +81,7 @@ func addFlags(cmd *cobra.Command, fields []Field) {
 		}
 		switch k := kind(f.Type); {
 		case f.Unit == "bytes":
-			cmd.Flags().VarP(new(byteCount), f.Flag, short, f.Help)
+			cmd.Flags().VarP(new(byteCount), f.Flag, short, f.Help+": 1500000, 500k, 10M, 1GiB")
 		case k == reflect.Bool:
 			cmd.Flags().BoolP(f.Flag, short, false, f.Help)
 		case k == reflect.Int, k == reflect.Int64:

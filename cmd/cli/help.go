@@ -38,7 +38,7 @@ func arguments(fields []Field) map[string]string {
 
 // flagWords say what a flag takes where its type does not.
 var flagWords = map[string]string{
-	"after": "TAG", "allow-registry": "HOST", "authfile": "FILE", "ca-file": "FILE", "cert-file": "FILE", "creds": "USER:PASSWORD",
+	"after": "NAME", "allow-registry": "HOST", "authfile": "FILE", "ca-file": "FILE", "cert-file": "FILE", "create-repository": "PROGRAM", "creds": "USER:PASSWORD",
 	"src-creds": "USER:PASSWORD", "dest-creds": "USER:PASSWORD",
 	"events": "json", "file": "FILE", "image": "GLOB", "key-file": "FILE", "listen": "ADDRESS", "media-type": "TYPE", "name": "NAME",
 	"output": "FILE", "platform": "OS/ARCH", "plain-http": "true|false", "shard": "I/N", "since": "ARCHIVE", "to": "REGISTRY", "username": "USER",

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"io"
 	"os"
 	"runtime"
@@ -27,18 +26,7 @@ import (
 
 // environment gives the machine to the verbs.
 func environment(_ context.Context, g cli.Global, events func(event.Event)) (*core.Env, func(), error) {
-	temp, err := os.MkdirTemp("", "stevedore-")
-	if err != nil {
-		return nil, nil, errs.New(errs.Internal, os.TempDir(), "temporary folder: %w", err)
-	}
-	scratch, err := osfs.Create(temp)
-	if err != nil {
-		return nil, nil, errors.Join(err, os.RemoveAll(temp))
-	}
-	free := func() {
-		_ = scratch.Close()
-		_ = os.RemoveAll(temp)
-	}
+	scratch, free := temporary()
 	// Containers are Linux on every desktop: a Mac asks for linux/arm64.
 	env := &core.Env{Clock: clock.System{}, Platform: v1.Platform{OS: "linux", Architecture: runtime.GOARCH}}
 	o := transport.Options{
@@ -62,6 +50,23 @@ func environment(_ context.Context, g cli.Global, events func(event.Event)) (*co
 	return env, free, nil
 }
 
+// temporary makes a folder for what has to be kept for a while; free removes it. Nil where none can be made, as in a container that
+// has no /tmp: few references need one, and say so.
+func temporary() (scratch fsys.WritableDir, free func()) {
+	temp, err := os.MkdirTemp("", "stevedore-")
+	if err != nil {
+		return nil, func() {}
+	}
+	d, err := osfs.Create(temp)
+	if err != nil {
+		return nil, func() { _ = os.RemoveAll(temp) }
+	}
+	return d, func() {
+		_ = d.Close()
+		_ = os.RemoveAll(temp)
+	}
+}
+
 // newMux opens references with the credentials of a flag, or with the user's own where it was not given.
 func newMux(g cli.Global, flag, creds string, o transport.Options) (*transport.Mux, error) {
 	fetcher, err := newFetcher(g)
@@ -75,6 +80,10 @@ func newMux(g cli.Global, flag, creds string, o transport.Options) (*transport.M
 	}
 	if g.PlainHTTP != "" {
 		o.PlainHTTP = func(string) bool { return g.PlainHTTP == "true" }
+	}
+	o.Ranges = g.Ranges
+	if o.CreateRepository, err = creator(g.CreateRepository); err != nil {
+		return nil, err
 	}
 	if err := mirrored(g, &o); err != nil {
 		return nil, err
