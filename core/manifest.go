@@ -66,6 +66,10 @@ func ManifestPut(ctx context.Context, env *Env, in ManifestPutIn) (ManifestOut, 
 	if err != nil {
 		return ManifestOut{}, err
 	}
+	if m, err := doc.Manifest(); in.MediaType == "" && !doc.IsIndex() && (err != nil || m.MediaType == "" && m.Config.Digest == "") {
+		return ManifestOut{}, errs.New(errs.Input, in.File, "is no manifest: it has neither a media type nor a config").
+			Hinted("say what it is with --media-type")
+	}
 	r, sink, err := env.adds(ctx, in.Ref)
 	if err != nil {
 		return ManifestOut{}, err

@@ -195,6 +195,14 @@ func TestManifestAndBlob(t *testing.T) {
 	_, err = core.ManifestPut(t.Context(), env, core.ManifestPutIn{Ref: "mem:dst@" + digest.FromString("x").String(), File: "m.json"})
 	require.Equal(t, errs.Verification, errs.Of(err))
 
+	for text, kind := range map[string]errs.Kind{
+		`{}`: errs.Input, `{"schemaVersion":2}`: errs.Input, `[]`: errs.Input, `{"mediaType":"application/x"}`: "", `{"manifests":[]}`: "",
+	} {
+		files["m.json"] = text
+		_, err = core.ManifestPut(t.Context(), env, core.ManifestPutIn{Ref: "mem:dst:odd", File: "m.json"})
+		require.Equal(t, kind, errs.Of(err), "%s: %v", text, err)
+	}
+
 	b := f.Blobs[1]
 	_, err = core.BlobGet(t.Context(), env, core.BlobGetIn{Ref: "mem:src@" + b.Descriptor.Digest.String()})
 	require.NoError(t, err)

@@ -62,7 +62,7 @@ func (b metered) Unwrap() any { return b.Blob }
 func (b metered) Open(ctx context.Context) (io.ReadCloser, error) {
 	r, err := b.Blob.Open(ctx)
 	if err != nil {
-		return nil, err
+		return nil, atSource(ctx, err)
 	}
 	return b.read(ctx, r, 0), nil
 }
@@ -79,9 +79,17 @@ type meteredRange struct {
 func (b meteredRange) OpenAt(ctx context.Context, offset int64) (io.ReadCloser, error) {
 	r, err := b.opener.OpenAt(ctx, offset)
 	if err != nil {
-		return nil, err
+		return nil, atSource(ctx, err)
 	}
 	return b.read(ctx, r, offset), nil
+}
+
+// atSource marks an error of the source, but for one that only says that the copy has ended.
+func atSource(ctx context.Context, err error) error {
+	if err == nil || err == io.EOF || ctx.Err() != nil {
+		return err
+	}
+	return content.AtSource(err)
 }
 
 const (
@@ -115,7 +123,7 @@ func (r *meter) Read(p []byte) (int, error) {
 	if werr := r.m.limit.wait(r.ctx, n); werr != nil {
 		return n, werr
 	}
-	return n, err
+	return n, atSource(r.ctx, err)
 }
 
 func (r *meter) Close() error { return r.r.Close() }

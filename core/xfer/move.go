@@ -94,7 +94,7 @@ func (m *mover) blob(ctx context.Context, d v1.Descriptor) error {
 	m.started(b.Descriptor())
 	how, err := m.dst.PutBlob(ctx, b)
 	if err != nil {
-		return err
+		return content.Blame(err)
 	}
 	m.finished(b.Descriptor(), how)
 	m.mu.Lock()

@@ -196,11 +196,20 @@ func (s *sink) push(ctx context.Context, ident string, doc oci.Document) error {
 	}
 	defer resp.Body.Close()
 	if !slices.Contains([]int{200, 201, 202, 204}, resp.Status) { // 201 by the specification
-		return s.failed(resp, subject, "manifest")
+		return foreign(s.failed(resp, subject, "manifest"), doc)
 	}
 	got := digest.Digest(resp.Header.Get("Docker-Content-Digest"))
 	if got.Validate() == nil && got != got.Algorithm().FromBytes(doc.Raw) {
 		return errs.New(errs.Verification, subject, "manifest: the registry stored it under the digest %s", got)
 	}
 	return s.refer(ctx, resp, doc)
+}
+
+// foreign says what may be the matter with a manifest that a registry did not take, as Docker's does where nobody allowed the URLs.
+func foreign(err error, doc oci.Document) error {
+	m, merr := doc.Manifest()
+	if merr != nil || errs.HintOf(err) != "" || !slices.ContainsFunc(m.Layers, func(d v1.Descriptor) bool { return oci.IsForeign(d.MediaType) }) {
+		return err
+	}
+	return &errs.Error{Kind: errs.Of(err), Err: err, Hint: "it has foreign layers, which the registry may have to be told to allow"}
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/stretchr/testify/require"
 
 	"github.com/stevedore-oci/stevedore/core/content"
@@ -154,4 +155,16 @@ func parse(t testing.TB, typed string) ref.Reference {
 	r, err := ref.Parse(typed)
 	require.NoError(t, err)
 	return r
+}
+
+// TestForeignLayersRefused: Docker's registry takes no URLs that nobody allowed, and does not say so.
+func TestForeignLayersRefused(t *testing.T) {
+	foreign := `{"mediaType":"` + v1.MediaTypeImageManifest + `","layers":[{"mediaType":"` + oci.ForeignLayerGzip + `"}]}`
+	for raw, hint := range map[string]string{foreign: "it has foreign layers, which the registry may have to be told to allow", manifest: ""} {
+		r := newRig(t, "r.example/a:v1", always(400, ""), nil)
+		require.NoError(t, r.sink.PutManifest(t.Context(), "v1", oci.Document{MediaType: v1.MediaTypeImageManifest, Raw: []byte(raw)}))
+		err := r.sink.Commit(t.Context())
+		require.Equal(t, errs.Input, errs.Of(err))
+		require.Equal(t, hint, errs.HintOf(err))
+	}
 }

@@ -28,7 +28,7 @@ func (s *Store) Link(ctx context.Context, b content.Blob) (bool, error) {
 	defer s.release(d.Digest)
 	f, err := filer.File(ctx)
 	if err != nil {
-		return false, err
+		return false, content.AtSource(err)
 	}
 	name := path(PartialDir, d.Digest) + "." + rand.Text()
 	linked, err := linker.Link(ctx, f, name)

@@ -25,16 +25,24 @@ func Put(ctx context.Context, s content.Store, b content.Blob) (content.How, err
 		return "", err
 	}
 	if linked, err := link(ctx, s, b); linked || err != nil {
-		return content.Linked, err
+		return content.Linked, unsound(err)
 	}
 	resumed, err := put(ctx, s, b)
 	if resumed && errs.Of(err) == errs.Verification {
 		_, err = put(ctx, s, b) // what was left was wrong, and is gone now
 	}
 	if err != nil {
-		return "", err
+		return "", unsound(err)
 	}
 	return content.Stored, nil
+}
+
+// unsound says of a blob that is not what its descriptor says that it came so.
+func unsound(err error) error {
+	if errs.Of(err) == errs.Verification {
+		return content.AtSource(err)
+	}
+	return err
 }
 
 // put is one attempt; resumed says whether it went on after an earlier one.

@@ -12,7 +12,6 @@ import (
 
 	"github.com/stevedore-oci/stevedore/core"
 	"github.com/stevedore-oci/stevedore/core/errs"
-	"github.com/stevedore-oci/stevedore/core/event"
 	"github.com/stevedore-oci/stevedore/core/xfer"
 )
 
@@ -81,7 +80,7 @@ func readRegsync(ctx context.Context, env *core.Env, name string, raw []byte) ([
 	d := yaml.NewDecoder(bytes.NewReader(raw))
 	d.KnownFields(true)
 	if err := d.Decode(&file); err != nil {
-		return nil, errs.New(errs.Input, name, "%v", err)
+		return nil, notYAML(name, err)
 	}
 	if file.Version > 1 {
 		return nil, errs.New(errs.Unsupported, name, "is of version %d of regsync's format; only 1 is known", file.Version)
@@ -124,11 +123,7 @@ func (s regsync) others(where string, keys map[string]yaml.Node) error {
 	return nil
 }
 
-func (s regsync) warn(message string) {
-	if s.env.Event != nil {
-		s.env.Event(event.Event{Kind: event.Warning, Subject: s.name, Message: message})
-	}
-}
+func (s regsync) warn(message string) { warn(s.env, s.name, message) }
 
 // entry makes the jobs of one entry of the list.
 func (s regsync) entry(ctx context.Context, e regsyncEntry, defaults regsyncDefaults) ([]core.SyncJob, error) {

@@ -25,12 +25,14 @@ type skopeoRegistry struct {
 	CertDir     string              `yaml:"cert-dir"`
 }
 
-func readSkopeo(name string, raw []byte, to string) ([]core.SyncJob, error) {
+// readSkopeo passes over, with a warning, what a file says of secrets and trust: without it a registry refuses or is refused, and
+// nothing is copied that would not be.
+func readSkopeo(env *core.Env, name string, raw []byte, to string) ([]core.SyncJob, error) {
 	var file map[string]skopeoRegistry
 	d := yaml.NewDecoder(bytes.NewReader(raw))
 	d.KnownFields(true)
 	if err := d.Decode(&file); err != nil {
-		return nil, errs.New(errs.Input, name, "%v", err)
+		return nil, notYAML(name, err)
 	}
 	if to == "" {
 		return nil, errs.New(errs.Input, name, "names no destination, as skopeo's files do not").Hinted("say where to: --to registry.example/mirror")
@@ -38,13 +40,14 @@ func readSkopeo(name string, raw []byte, to string) ([]core.SyncJob, error) {
 	var out []core.SyncJob
 	for _, host := range slices.Sorted(maps.Keys(file)) {
 		r := file[host]
-		// What the file says of secrets and trust is for the flags here: silently ignoring it could copy from the wrong place.
-		switch {
-		case !r.Credentials.IsZero():
-			return nil, errs.New(errs.Unsupported, name, "%s: credentials are not read from this file", host).Hinted("log in, or use --src-creds")
-		case r.TLSVerify != nil && !*r.TLSVerify, r.CertDir != "":
-			return nil, errs.New(errs.Unsupported, name, "%s: tls-verify and cert-dir are not read from this file", host).
-				Hinted("use --insecure-skip-tls-verify, --ca-file or --cert-file")
+		if !r.Credentials.IsZero() {
+			warn(env, name, host+": credentials is passed over: log in, or use --src-creds")
+		}
+		if r.TLSVerify != nil && !*r.TLSVerify {
+			warn(env, name, host+": tls-verify: false is passed over: use --insecure-skip-tls-verify or --plain-http where it is needed")
+		}
+		if r.CertDir != "" {
+			warn(env, name, host+": cert-dir is passed over: use --ca-file, --cert-file and --key-file")
 		}
 		out = append(out, r.jobs(host, to)...)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stevedore-oci/stevedore/core"
 	"github.com/stevedore-oci/stevedore/core/errs"
+	"github.com/stevedore-oci/stevedore/core/event"
 	"github.com/stevedore-oci/stevedore/core/xfer"
 )
 
@@ -47,10 +48,29 @@ func TestSkopeo(t *testing.T) {
 
 	_, err = Read(t.Context(), &core.Env{}, "jobs", []byte(skopeoFile), "")
 	require.Contains(t, errs.HintOf(err), "--to")
-	for _, bad := range []string{"r.example:\n  images: {a: []}\n  credentials: {username: a, password: b}\n", "r.example:\n  tls-verify: false\n"} {
-		_, err = Read(t.Context(), &core.Env{}, "jobs", []byte(bad), "x.example")
-		require.Equal(t, errs.Unsupported, errs.Of(err), bad)
+	for text, says := range map[string]string{
+		"r.example:\n  imagez: {}\n":         "jobs: line 2: field imagez not found",
+		"r.example:\n  images: 1\n":          "jobs: line 2: cannot unmarshal !!int `1` into map[string][]string",
+		"r.example:\n\timages: {}\n":         "jobs: line 2: found character that cannot start any token",
+		"a: {imagez: {}}\nb: {imagez: {}}\n": "jobs: line 1: field imagez not found; line 2: field imagez not found",
+	} {
+		_, err = Read(t.Context(), &core.Env{}, "jobs", []byte(text), "x.example")
+		require.Equal(t, errs.Input, errs.Of(err))
+		require.EqualError(t, err, says)
 	}
-	_, err = Read(t.Context(), &core.Env{}, "jobs", []byte("r.example:\n  imagez: {}\n"), "x.example")
-	require.Equal(t, errs.Input, errs.Of(err))
+}
+
+// TestSkopeoTrust: what a file says of secrets and trust is not followed, and said.
+func TestSkopeoTrust(t *testing.T) {
+	var warnings []string
+	env := &core.Env{Event: func(e event.Event) { warnings = append(warnings, e.Subject+": "+e.Message) }}
+	text := "r.example:\n  images: {a: [v1]}\n  credentials: {username: a, password: b}\n  tls-verify: false\n  cert-dir: /certs\n"
+	jobs, err := Read(t.Context(), env, "jobs", []byte(text), "x.example")
+	require.NoError(t, err)
+	require.Equal(t, []core.SyncJob{{Source: "docker://r.example/a:v1", Destination: "x.example/a:v1"}}, jobs)
+	require.Equal(t, []string{
+		"jobs: r.example: credentials is passed over: log in, or use --src-creds",
+		"jobs: r.example: tls-verify: false is passed over: use --insecure-skip-tls-verify or --plain-http where it is needed",
+		"jobs: r.example: cert-dir is passed over: use --ca-file, --cert-file and --key-file",
+	}, warnings)
 }

@@ -4,8 +4,14 @@ package syncfile
 
 import (
 	"context"
+	"errors"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
 
 	"github.com/stevedore-oci/stevedore/core"
+	"github.com/stevedore-oci/stevedore/core/errs"
+	"github.com/stevedore-oci/stevedore/core/event"
 )
 
 // Read reads the YAML of a file called name. to is where jobs go whose file names no destination, as skopeo's do not; "" for
@@ -15,5 +21,25 @@ func Read(ctx context.Context, env *core.Env, name string, text []byte, to strin
 	if isRegsync(text) {
 		return readRegsync(ctx, env, name, text)
 	}
-	return readSkopeo(name, text, to)
+	return readSkopeo(env, name, text, to)
+}
+
+// notYAML is the error of a file that is no YAML, or has what is not known, in one line and without the names of our types.
+func notYAML(name string, err error) error {
+	var fields *yaml.TypeError
+	if !errors.As(err, &fields) {
+		return errs.New(errs.Input, name, "%s", strings.TrimPrefix(err.Error(), "yaml: "))
+	}
+	var said []string
+	for _, e := range fields.Errors {
+		what, _, _ := strings.Cut(e, " in type ")
+		said = append(said, what)
+	}
+	return errs.New(errs.Input, name, "%s", strings.Join(said, "; "))
+}
+
+func warn(env *core.Env, name, message string) {
+	if env.Event != nil {
+		env.Event(event.Event{Kind: event.Warning, Subject: name, Message: message})
+	}
 }
