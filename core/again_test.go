@@ -13,6 +13,7 @@ import (
 	"github.com/stevedore-oci/stevedore/core/ref"
 	"github.com/stevedore-oci/stevedore/fetchshim"
 	"github.com/stevedore-oci/stevedore/transport"
+	"github.com/stevedore-oci/stevedore/transport/fsys/osfs"
 	"github.com/stevedore-oci/stevedore/transport/mem"
 	"github.com/stevedore-oci/stevedore/transport/registry/depot"
 	"github.com/stevedore-oci/stevedore/transport/registry/serve"
@@ -80,4 +81,23 @@ func TestOnePlanForAll(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, first.Digest(), out.Destinations[0].Digest)
 	require.Equal(t, first.Digest(), out.Destinations[1].Digest)
+}
+
+// TestLinkedIsReported: a copy says what it only gave another name, and so takes no space.
+func TestLinkedIsReported(t *testing.T) {
+	mux := transport.New(transport.Options{Files: osfs.Host{}, Writable: osfs.Host{}})
+	env := &core.Env{Source: mux.Open, Sink: mux.Create}
+	dir := t.TempDir()
+	from, to := "oci:"+dir+"/from:x", "oci:"+dir+"/to:x"
+	copied := func(src, dst string) core.Copied {
+		out, err := core.Copy(t.Context(), env, core.CopyIn{Source: src, Destinations: []string{dst}})
+		require.NoError(t, err)
+		return out.Destinations[0]
+	}
+	copied("oci:../testdata/harbor:amd64", from) // to be on one file system with what comes
+	linked := copied(from, to)
+	require.Equal(t, 5, linked.Stored.Blobs)
+	require.Equal(t, &linked.Stored, linked.Linked)
+	require.Nil(t, copied(from, to).Linked, "it is there already")
+	require.Nil(t, copied(from, "oci-archive:"+dir+"/a.tar").Linked)
 }

@@ -51,6 +51,7 @@ type Copied struct {
 	Stored     xfer.Count    `json:"stored" help:"read and written"`
 	Existed    xfer.Count    `json:"existed" help:"there already"`
 	Mounted    xfer.Count    `json:"mounted" help:"taken over inside the registry"`
+	Linked     *xfer.Count   `json:"linked,omitempty" help:"of those stored: what is one file with the source's now and takes no space, where the file system can do that"`
 	Repaired   int           `json:"repaired,omitempty" help:"blobs that were there and corrupted"`
 	Retries    int64         `json:"retries,omitempty" help:"requests that were sent again, to either end, after a failure that passed"`
 }
@@ -202,9 +203,17 @@ func (c copier) copy(ctx context.Context, plan *xfer.Plan, e endpoint, out *Copy
 			out.Left = append(out.Left, l)
 		}
 	}
-	done.Manifests, done.Stored, done.Existed, done.Mounted, done.Repaired =
-		report.Manifests, report.Stored, report.Existed, report.Mounted, report.Repaired
+	done.Manifests, done.Stored, done.Existed, done.Mounted, done.Linked, done.Repaired =
+		report.Manifests, report.Stored, report.Existed, report.Mounted, some(report.Linked), report.Repaired
 	return done, nil
+}
+
+// some is c, and nil where it counts nothing.
+func some(c xfer.Count) *xfer.Count {
+	if c.Blobs == 0 {
+		return nil
+	}
+	return &c
 }
 
 // retries is how many requests to an endpoint were sent again; 0 for one that does not count them.

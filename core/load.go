@@ -122,7 +122,7 @@ func (l *loader) copy(ctx context.Context, name string, it *SyncItem) error {
 		report, err = l.move(ctx, plan, dst)
 	}
 	it.Manifests, it.Left = report.Manifests, plan.Left()
-	it.Stored, it.Existed, it.Mounted = &report.Stored, &report.Existed, &report.Mounted
+	it.Stored, it.Existed, it.Mounted, it.Linked = &report.Stored, &report.Existed, &report.Mounted, some(report.Linked)
 	return err
 }
 

@@ -47,6 +47,7 @@ type SyncItem struct {
 	Stored      *xfer.Count   `json:"stored,omitempty"`
 	Existed     *xfer.Count   `json:"existed,omitempty"`
 	Mounted     *xfer.Count   `json:"mounted,omitempty"`
+	Linked      *xfer.Count   `json:"linked,omitempty" help:"of those stored, as copy's"`
 	Retries     int64         `json:"retries,omitempty" help:"requests that were sent again after a failure that passed"`
 	Left        []string      `json:"left,omitempty"`
 	Error       *errs.Wire    `json:"error,omitempty"`
@@ -270,7 +271,7 @@ func (s *syncer) copy(ctx context.Context, t task) (SyncItem, error) {
 	}
 	d := out.Destinations[0]
 	it.Action, it.Digest, it.Manifests, it.Retries, it.Left = "copied", out.Digest, d.Manifests, d.Retries, out.Left
-	it.Stored, it.Existed, it.Mounted = &d.Stored, &d.Existed, &d.Mounted
+	it.Stored, it.Existed, it.Mounted, it.Linked = &d.Stored, &d.Existed, &d.Mounted, d.Linked
 	if before != out.Digest {
 		it.Replaced = before
 	}

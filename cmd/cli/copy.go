@@ -40,11 +40,16 @@ func counts(d core.Copied, dry bool) []string {
 	if dry {
 		stored = "to store"
 	}
+	var linked xfer.Count
+	if d.Linked != nil {
+		linked = *d.Linked
+	}
+	wrote := xfer.Count{Blobs: d.Stored.Blobs - linked.Blobs, Bytes: d.Stored.Bytes - linked.Bytes}
 	out := []string{plural(d.Manifests, "manifest")}
 	for _, c := range []struct {
 		count xfer.Count
 		how   string
-	}{{d.Stored, stored}, {d.Mounted, "mounted"}, {d.Existed, "there already"}} {
+	}{{wrote, stored}, {linked, "linked"}, {d.Mounted, "mounted"}, {d.Existed, "there already"}} {
 		if c.count.Blobs > 0 {
 			out = append(out, fmt.Sprintf("%s (%s) %s", plural(c.count.Blobs, "blob"), size(c.count.Bytes), c.how))
 		}
@@ -83,7 +88,7 @@ func (p *printer) synced(it core.SyncItem) error {
 			fmt.Fprintf(p.w, "\n             hint: %s", plain(it.Error.Hint))
 		}
 	case it.Stored != nil:
-		d := core.Copied{Manifests: it.Manifests, Stored: *it.Stored, Existed: *it.Existed, Mounted: *it.Mounted, Retries: it.Retries}
+		d := core.Copied{Manifests: it.Manifests, Stored: *it.Stored, Existed: *it.Existed, Mounted: *it.Mounted, Linked: it.Linked, Retries: it.Retries}
 		fmt.Fprintf(p.w, "  %s", p.dim(strings.Join(counts(d, strings.HasPrefix(it.Action, "would")), ", ")))
 	}
 	for _, l := range it.Left {

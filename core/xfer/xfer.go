@@ -81,6 +81,7 @@ type Report struct {
 	Stored    Count // read from the source and written
 	Existed   Count // there already
 	Mounted   Count // taken over inside the registry
+	Linked    Count // of those stored: what is one file with the source's now, where the file system can do that
 	Repaired  int   // blobs that were there and corrupted
 }
 
@@ -101,7 +102,10 @@ func (r *Report) count(how content.How, bytes int64) {
 		r.Existed.add(bytes)
 	case content.Mounted:
 		r.Mounted.add(bytes)
-	default: // linked ones, too: whether a file system can link is no part of an answer that is the same on every front end
+	case content.Linked:
+		r.Linked.add(bytes)
+		fallthrough // it was read, to verify it, and it is new there
+	default:
 		r.Stored.add(bytes)
 	}
 }

@@ -159,7 +159,10 @@ func parse(t testing.TB, typed string) ref.Reference {
 
 // TestForeignLayersRefused: Docker's registry takes no URLs that nobody allowed, and does not say so.
 func TestForeignLayersRefused(t *testing.T) {
-	foreign := `{"mediaType":"` + v1.MediaTypeImageManifest + `","layers":[{"mediaType":"` + oci.ForeignLayerGzip + `"}]}`
+	entry := func(mediaType string) string {
+		return fmt.Sprintf(`{"mediaType":%q,"digest":%q,"size":1}`, mediaType, sum)
+	}
+	foreign := fmt.Sprintf(`{"schemaVersion":2,"config":%s,"layers":[%s]}`, entry(v1.MediaTypeImageConfig), entry(oci.ForeignLayerGzip))
 	for raw, hint := range map[string]string{foreign: "it has foreign layers, which the registry may have to be told to allow", manifest: ""} {
 		r := newRig(t, "r.example/a:v1", always(400, ""), nil)
 		require.NoError(t, r.sink.PutManifest(t.Context(), "v1", oci.Document{MediaType: v1.MediaTypeImageManifest, Raw: []byte(raw)}))

@@ -415,6 +415,8 @@ export interface Copied {
   existed: Count;
   /** taken over inside the registry */
   mounted: Count;
+  /** of those stored: what is one file with the source's now and takes no space, where the file system can do that */
+  linked?: Count;
   /** blobs that were there and corrupted */
   repaired?: number;
   /** requests that were sent again, to either end, after a failure that passed */
@@ -457,6 +459,8 @@ export interface SyncItem {
   stored?: Count;
   existed?: Count;
   mounted?: Count;
+  /** of those stored, as copy's */
+  linked?: Count;
   /** requests that were sent again after a failure that passed */
   retries?: number;
   left?: string[];
