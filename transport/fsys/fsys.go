@@ -68,7 +68,7 @@ type WritableDir interface {
 type Writer interface {
 	io.Writer
 	Size() int64 // bytes, with what was there before
-	// Sync returns when what was written is on stable storage, where the platform can.
+	// Sync returns when what was written before is on stable storage, where the platform can. It may run beside Write.
 	Sync() error
 	io.Closer
 }

@@ -65,6 +65,9 @@ func (w *writer) open() (err error) {
 			return err
 		}
 	}
+	if w.s.synced {
+		w.file = fsys.Flushed(w.file)
+	}
 	if err := w.rehash(); err != nil {
 		return errors.Join(err, w.file.Close())
 	}

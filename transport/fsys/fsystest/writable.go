@@ -73,8 +73,11 @@ func appends(t *testing.T, d fsys.WritableDir) {
 	w, err = d.Append(t.Context(), "new/dir/file")
 	require.NoError(t, err)
 	require.EqualValues(t, 3, w.Size(), "what is there counts")
+	synced := make(chan error)
+	go func() { synced <- w.Sync() }() // beside a Write
 	_, err = io.WriteString(w, "two")
 	require.NoError(t, err)
+	require.NoError(t, <-synced)
 	require.NoError(t, w.Close())
 
 	f, err := d.Open(t.Context(), "new/dir/file")

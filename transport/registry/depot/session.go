@@ -127,11 +127,12 @@ func (s *session) open(ctx context.Context) error {
 	case <-ctx.Done():
 		return errs.Wrap(s.id, ctx.Err())
 	}
-	var err error
-	if s.file, err = d.dir.Append(ctx, path.Join(uploads, s.id)); err != nil {
+	f, err := d.dir.Append(ctx, path.Join(uploads, s.id))
+	if err != nil {
 		s.state.turn <- struct{}{}
 		return fsys.Kinded(s.id, err)
 	}
+	s.file = fsys.Flushed(f)
 	return nil
 }
 
