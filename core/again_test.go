@@ -1,7 +1,10 @@
 package core_test
 
 import (
+	"cmp"
 	"context"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -26,20 +29,22 @@ func TestCopyAgain(t *testing.T) {
 	tagImage(t, src, "v1", contenttest.NewIndex())
 	server := serve.New(depot.Memory().Serve())
 	var mu sync.Mutex
-	var writes []string
+	var writes, reads []string
 	counted := fetchshim.Func(func(ctx context.Context, req *fetchshim.Request) (*fetchshim.Response, error) {
-		if req.Method != "GET" && req.Method != "HEAD" {
-			mu.Lock()
-			writes = append(writes, req.Method+" "+req.URL)
-			mu.Unlock()
+		note := &writes
+		if req.Method == "GET" || req.Method == "HEAD" {
+			note = &reads
 		}
+		mu.Lock()
+		*note = append(*note, req.Method+" "+req.URL)
+		mu.Unlock()
 		return server.Fetch(ctx, req)
 	})
 	mux := transport.New(transport.Options{Fetcher: counted, Mem: map[string]content.Source{"src": src}})
 	env := &core.Env{Source: mux.Open, Sink: mux.Create}
 	copied := func(in core.CopyIn) (core.Copied, []string) {
-		in.Source = "mem:src:v1"
-		writes = nil
+		in.Source = cmp.Or(in.Source, "mem:src:v1")
+		writes, reads = nil, nil
 		out, err := core.Copy(t.Context(), env, in)
 		require.NoError(t, err)
 		return out.Destinations[0], writes
@@ -55,9 +60,20 @@ func TestCopyAgain(t *testing.T) {
 	_, wrote = copied(core.CopyIn{Destinations: []string{"localhost/a:v1"}, VerifyExisting: true})
 	require.NotEmpty(t, wrote, "what is to be repaired is written")
 
+	within := core.CopyIn{Source: "localhost/a:v1", Destinations: []string{"localhost/b:v1"}}
+	copied(within)
+	require.True(t, slices.ContainsFunc(reads, signature), "what a copy leaves behind is looked for")
+	_, wrote = copied(within)
+	require.Empty(t, wrote)
+	require.False(t, slices.ContainsFunc(reads, signature), "it is not where nothing is copied: %q", reads)
+
 	require.NoError(t, deleteTag(t.Context(), mux, "localhost/a:v2"))
 	_, wrote = copied(core.CopyIn{Destinations: []string{"localhost/a:v2"}, Platforms: []string{"linux/amd64"}})
 	require.Len(t, wrote, 1, "the image is there, its tag is not")
+}
+
+func signature(request string) bool {
+	return strings.Contains(request, "/referrers/") || strings.HasSuffix(request, ".sig")
 }
 
 func deleteTag(ctx context.Context, mux *transport.Mux, name string) error {

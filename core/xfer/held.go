@@ -2,6 +2,7 @@ package xfer
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"github.com/opencontainers/go-digest"
@@ -45,18 +46,19 @@ func (m *mover) namings(out map[digest.Digest]output, names []string) []naming {
 // held finds out which manifests are there under their names already, at an endpoint that answers that without sending them.
 // They are not written, and blobs that only they list are not looked for: registries take a manifest when they have what it
 // lists, and a copy that has nothing to do is a question and changes nothing. Where the root is not there, nothing else is asked
-// for. It is no reason to fail: what is not known is written.
-func (m *mover) held(ctx context.Context, names []string) map[naming]bool {
+// for. It is no reason to fail: what is not known is written. all says that nothing is left to write.
+func (m *mover) held(ctx context.Context, names []string) (held map[naming]bool, all bool) {
 	resolver, ok := content.As[content.Resolver](m.dst)
 	if !ok || m.o.VerifyExisting || m.o.Compress != "" { // digests of what is compressed anew are not known yet
-		return nil
+		return nil, false
 	}
 	out, err := m.rewrite(nil)
 	if err != nil {
-		return nil
+		return nil, false
 	}
 	roots, others := []naming{{m.root, identity(out[m.root.digest])}}, []naming{}
-	for _, w := range m.namings(out, names) {
+	writes := m.namings(out, names)
+	for _, w := range writes {
 		switch {
 		case w.node != m.root:
 			others = append(others, w)
@@ -64,11 +66,11 @@ func (m *mover) held(ctx context.Context, names []string) map[naming]bool {
 			roots = append(roots, w)
 		}
 	}
-	held := map[naming]bool{}
+	held = map[naming]bool{}
 	if m.look(ctx, resolver, out, roots, held); len(held) > 0 {
 		m.look(ctx, resolver, out, others, held)
 	}
-	return held
+	return held, !slices.ContainsFunc(writes, func(w naming) bool { return !held[w] })
 }
 
 // look adds to held what of all the resolver knows. What has a subject is written in any case, since only that mends a list of

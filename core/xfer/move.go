@@ -43,14 +43,18 @@ func (m *mover) move(ctx context.Context, names []string) error {
 	if err != nil {
 		return err
 	}
-	var all int64
+	var size int64
 	for _, d := range blobs {
-		all += d.Size
+		size += d.Size
 	}
-	m.o.Event(event.Event{Kind: event.Started, Subject: m.subject, Total: all, Message: event.Image})
+	m.o.Event(event.Event{Kind: event.Started, Subject: m.subject, Total: size, Message: event.Image})
+	held, all := m.held(ctx, names)
 	left := make(chan []string, 1)
-	go func() { left <- m.survey(ctx) }()
-	held := m.held(ctx, names)
+	if all {
+		left <- nil // what was left behind was said when there was something to copy
+	} else {
+		go func() { left <- m.survey(ctx) }()
+	}
 	needed := m.needed(held)
 	err = parallel(ctx, m.o.Jobs, len(blobs), func(ctx context.Context, i int) error {
 		d := blobs[i]
@@ -70,7 +74,7 @@ func (m *mover) move(ctx context.Context, names []string) error {
 	if err := m.dst.Commit(ctx); err != nil {
 		return err
 	}
-	m.o.Event(event.Event{Kind: event.Finished, Subject: m.subject, Done: all, Total: all, Message: event.Image})
+	m.o.Event(event.Event{Kind: event.Finished, Subject: m.subject, Done: size, Total: size, Message: event.Image})
 	return nil
 }
 
