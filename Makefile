@@ -44,7 +44,7 @@ wasm: ## The modules: bin/stevedore.wasm, stevedore-read.wasm, stevedore-cli.was
 
 test: web build ## The whole suite, every front end and browser included
 	@tests/setup.sh test
-	PATH="$$PWD/.cache/bin:$$PATH" go test -timeout 30m ./...
+	@tests/test.sh
 
 check: web ## Format, vet, staticcheck, cross-builds, import rules, sizes, generated files, clean tree
 	@tests/setup.sh test
