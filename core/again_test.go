@@ -117,3 +117,23 @@ func TestLinkedIsReported(t *testing.T) {
 	require.Nil(t, copied(from, to).Linked, "it is there already")
 	require.Nil(t, copied(from, "oci-archive:"+dir+"/a.tar").Linked)
 }
+
+// TestDryRunMounts: a plan inside a registry says what is taken over there, as the copy does then.
+func TestDryRunMounts(t *testing.T) {
+	src := mem.New()
+	tagImage(t, src, "v1", contenttest.NewIndex())
+	mux := transport.New(transport.Options{Fetcher: serve.New(depot.Memory().Serve()), Mem: map[string]content.Source{"src": src}})
+	env := &core.Env{Source: mux.Open, Sink: mux.Create}
+	in := core.CopyIn{Source: "mem:src:v1", Destinations: []string{"localhost/a:v1"}}
+	first, err := core.Copy(t.Context(), env, in)
+	require.NoError(t, err)
+	in = core.CopyIn{Source: "localhost/a:v1", Destinations: []string{"localhost/b:v1"}, DryRun: true}
+	dry, err := core.Copy(t.Context(), env, in)
+	require.NoError(t, err)
+	require.Equal(t, first.Destinations[0].Stored, dry.Destinations[0].Mounted)
+	require.Zero(t, dry.Destinations[0].Stored)
+	in.DryRun = false
+	done, err := core.Copy(t.Context(), env, in)
+	require.NoError(t, err)
+	require.Equal(t, dry.Destinations, done.Destinations)
+}

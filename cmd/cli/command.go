@@ -84,7 +84,7 @@ func copyFlags(cmd *cobra.Command, g *Global, verb string) {
 		f.StringVar(&g.DestCreds, "dest-creds", "", "user:password for the registry that is written")
 	}
 	if verb == "copy" || verb == "sync" || verb == "bundle" {
-		f.IntVar(&g.Ranges, "ranges", 0, "parts of a large blob to read from a registry at once, of 4 MiB each (default 1)")
+		f.IntVar(&g.Ranges, "ranges", 0, "parts of a large blob to read from a registry at once, of 4 MiB each in memory (default 1)")
 	}
 	if verb == "copy" || verb == "sync" || verb == "load" {
 		f.StringVar(&g.CreateRepository, "create-repository", "", "program to run, with the registry and the repository as arguments, where a push finds no such repository")

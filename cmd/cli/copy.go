@@ -36,9 +36,9 @@ func (p *printer) copied(o core.CopyOut) error {
 }
 
 func counts(d core.Copied, dry bool) []string {
-	stored := "stored"
+	stored, mounted := "stored", "mounted"
 	if dry {
-		stored = "to store"
+		stored, mounted = "to store", "to mount"
 	}
 	var linked xfer.Count
 	if d.Linked != nil {
@@ -49,7 +49,7 @@ func counts(d core.Copied, dry bool) []string {
 	for _, c := range []struct {
 		count xfer.Count
 		how   string
-	}{{wrote, stored}, {linked, "linked"}, {d.Mounted, "mounted"}, {d.Existed, "there already"}} {
+	}{{wrote, stored}, {linked, "linked"}, {d.Mounted, mounted}, {d.Existed, "there already"}} {
 		if c.count.Blobs > 0 {
 			out = append(out, fmt.Sprintf("%s (%s) %s", plural(c.count.Blobs, "blob"), size(c.count.Bytes), c.how))
 		}

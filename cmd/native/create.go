@@ -20,9 +20,12 @@ func creator(program string) (func(ctx context.Context, registry, repository str
 	}
 	return func(ctx context.Context, registry, repository string) error {
 		said, err := exec.CommandContext(ctx, path, registry, repository).CombinedOutput()
-		if err != nil {
-			return errs.New(errs.Denied, program, "did not make the repository: %w: %s", err, bytes.TrimSpace(said))
+		if err == nil {
+			return nil
 		}
-		return nil
+		if said = bytes.TrimSpace(said); len(said) > 0 {
+			return errs.New(errs.Denied, program, "did not make the repository: %w: %s", err, said)
+		}
+		return errs.New(errs.Denied, program, "did not make the repository: %w", err)
 	}, nil
 }

@@ -15,6 +15,11 @@ type Mountable interface {
 	MountFrom() (registry, repository string)
 }
 
+// Mounter is a place in a registry that says of a blob whether it would try to take it over inside the registry.
+type Mounter interface {
+	Mounts(b Blob) bool
+}
+
 // Deleter is a Source whose content can be deleted. Kinds: not_found, unsupported where the endpoint does not delete, and
 // the transport's own.
 type Deleter interface {

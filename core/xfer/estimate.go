@@ -8,7 +8,7 @@ import (
 )
 
 // Estimate is the report of a move to where the blobs are that have knows; nil for an empty place. Layers that would be
-// compressed anew count with their present size.
+// compressed anew count with their present size, and what the registry may take over from another repository as mounted.
 func (p *Plan) Estimate(ctx context.Context, have content.BlobStatter) (Report, error) {
 	blobs, err := p.Blobs()
 	if err != nil {
@@ -34,10 +34,14 @@ func (p *Plan) Estimate(ctx context.Context, have content.BlobStatter) (Report, 
 		return Report{}, p.wrap(err)
 	}
 	r := Report{Root: out[p.root.digest].descriptor(), Manifests: len(out)}
+	mounter, _ := content.As[content.Mounter](have)
 	for i, d := range blobs {
-		if there[i] {
+		switch {
+		case there[i]:
 			r.Existed.add(d.Size)
-		} else {
+		case mounter != nil && !p.needsCompression(d) && mounter.Mounts(p.src.Blob(d)):
+			r.Mounted.add(d.Size)
+		default:
 			r.Stored.add(d.Size)
 		}
 	}

@@ -42,10 +42,8 @@ func (u *upload) offers() []offer {
 // places are the other repositories of the registry that may have the blob.
 func (u *upload) places() []string {
 	var out []string
-	if m, ok := content.As[content.Mountable](u.src.b); ok {
-		if registry, from := m.MountFrom(); registry == u.r.target.Registry && from != u.r.ref.Repository {
-			out = append(out, from)
-		}
+	if from := u.r.mountable(u.src.b); from != "" {
+		out = append(out, from)
 	}
 	known := u.r.c.known.find(u.r.target.Registry, u.d.Digest)
 	if known != "" && known != u.r.ref.Repository && (len(out) == 0 || out[0] != known) {
@@ -53,6 +51,19 @@ func (u *upload) places() []string {
 	}
 	return out
 }
+
+// mountable is the repository of this registry that b is known to be in, "" where it is in none but this one.
+func (r *repository) mountable(b content.Blob) string {
+	if m, ok := content.As[content.Mountable](b); ok {
+		if registry, from := m.MountFrom(); registry == r.target.Registry && from != r.ref.Repository {
+			return from
+		}
+	}
+	return ""
+}
+
+// Mounts implements [content.Mounter].
+func (r *repository) Mounts(b content.Blob) bool { return r.mountable(b) != "" }
 
 // begin begins a session, or has the blob mounted. A registry that mounts nothing answers with a session; one that does not
 // like the question at all is asked plainly.
