@@ -65,6 +65,9 @@ func Parse(s string) (Reference, error) {
 	case ok && fileScheme(scheme):
 		r.Scheme = scheme
 		return r, parsePath(&r, rest)
+	case ok && (scheme == "docker-daemon" || scheme == "containers-storage"): // skopeo's
+		return r, errs.New(errs.Input, s, "%s is a transport that needs what runs containers, and is not known here", scheme).
+			Hinted("go through an archive: docker save NAME | stevedore copy docker-archive:- …, stevedore copy … docker-archive:- | docker load")
 	}
 	if ok && strings.HasPrefix(rest, "//") {
 		return r, errs.New(errs.Input, s, "has the unknown transport %q", scheme).

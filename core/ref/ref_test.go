@@ -86,6 +86,8 @@ func TestParseRefuses(t *testing.T) {
 		"docker://":                              "names no repository",
 		"r.example/":                             "names no repository",
 		"ftp://host/a":                           `unknown transport "ftp"`,
+		"docker-daemon:alpine:3.20":              "docker-daemon is a transport that needs what runs containers",
+		"containers-storage:alpine":              "containers-storage is a transport that needs what runs containers",
 		"Alpine":                                 "not a repository name",
 		"a//b":                                   "not a repository name",
 		"a/../b":                                 "not a repository name",

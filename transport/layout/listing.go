@@ -5,7 +5,9 @@ import (
 	"context"
 	"io"
 	"slices"
+	"strings"
 	"sync"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/opencontainers/go-digest"
@@ -45,6 +47,10 @@ func NewListed(ref string, doc oci.Document) (Listed, error) {
 	}
 	if !utf8.ValidString(p.Tag) {
 		return p, errs.New(errs.Input, "", "%q is not UTF-8, as names in JSON are", p.Tag)
+	}
+	if strings.ContainsFunc(p.Tag, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
+		// https://github.com/opencontainers/image-spec/blob/v1.1.1/annotations.md allows much less; others read none of these.
+		return p, errs.New(errs.Input, "", "%q is no name of an image", p.Tag)
 	}
 	if p.Descriptor.Size > oci.MaxManifest {
 		return p, errs.New(errs.Input, p.Descriptor.Digest.String(), "manifest has %d bytes, allowed are %d", p.Descriptor.Size, oci.MaxManifest)

@@ -162,7 +162,7 @@ func TestCreateRefuses(t *testing.T) {
 // TestTagsNeverBecomePaths writes tags that would lead out of the folder if they named files.
 func TestTagsNeverBecomePaths(t *testing.T) {
 	base, f := t.TempDir(), contenttest.NewImage()
-	for _, tag := range []string{"../x", "/etc/x", `..\x`, "a/b:c", "docker.io/library/x:1", "\x00", ".", "<&>"} {
+	for _, tag := range []string{"../x", "/etc/x", `..\x`, "a/b:c", "docker.io/library/x:1", ".", "<&>"} {
 		d, err := osfs.Create(filepath.Join(base, "l"))
 		require.NoError(t, err)
 		writeTags(t, d, tag, f.Root)
@@ -197,4 +197,16 @@ func TestVerifyExisting(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, content.Stored, how)
 	require.NoError(t, s.CheckBlob(t.Context(), good.Descriptor))
+}
+
+// TestNames: a name that others could not read is not written, and everything that they write as one is.
+func TestNames(t *testing.T) {
+	doc := contenttest.NewImage().Root
+	for name, kind := range map[string]errs.Kind{
+		"": "", "v1": "", "registry.example:5000/team/a__b:1.0": "", "registry.example/app@" + doc.Digest().String(): "", "häfen": "",
+		"bad tag": errs.Input, "v1\n": errs.Input, "a\x00b": errs.Input, "\xff": errs.Input, digest.FromString("other").String(): errs.Verification,
+	} {
+		_, err := layout.NewListed(name, doc)
+		require.Equal(t, kind, errs.Of(err), "%q: %v", name, err)
+	}
 }
