@@ -17,7 +17,7 @@ export function connect(
 export interface ConnectOptions {
   /** URL of the wasm_exec.js of the Go release that built the module; without it, the one beside the module's URL. */
   exec?: string | URL;
-  /** Makes the Worker, which has to run worker.js as a module. For pages whose tools place that file elsewhere. */
+  /** Makes the Worker, which has to run worker.js as a module, or a script that calls serve. For pages whose tools place that file elsewhere. */
   worker?: () => Worker;
   /** os/arch[/variant] to choose from an index where a request names none; linux/amd64 without it. */
   platform?: string;
@@ -46,4 +46,9 @@ export interface BrowserOptions extends CallOptions {
   renew?: boolean;
   /** Is told, before the first item, that they are those of an earlier call. */
   onKept?: () => void;
+  /**
+   * Has the items of this call packed in the Worker, by a packer that its script gave to serve, and takes what that makes of
+   * them. The call itself then gives none. The next ones come when what take returned has resolved.
+   */
+  packed?: { by: string; take: (value: unknown) => void | Promise<void> };
 }

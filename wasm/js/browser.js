@@ -87,14 +87,15 @@ class Remote {
 
   /** @param {import('./running.js').Sinks} sinks */
   async call(verb, request, sinks, options) {
-    const { signal, inputs, credentials, keepAs, renew, relay = this.#options.relay } = options
+    const { signal, inputs, credentials, keepAs, renew, packed, relay = this.#options.relay } = options
     const files = await Shared.of(inputs)
     await this.start()
     if (signal?.aborted) throw cancelled(signal)
     const call = ++this.#lastCall
     const { platform = '', plainHttp = [], keep = false } = this.#options
     const worker = this.#worker
-    const running = new Running(call, sinks, options, () => worker.postMessage({ type: 'cancel', call }), () => {
+    const taken = packed ? { ...sinks, items: packed.take } : sinks
+    const running = new Running(call, taken, options, () => worker.postMessage({ type: 'cancel', call }), () => {
       this.#calls.delete(call)
       files.close()
     })
@@ -102,6 +103,7 @@ class Remote {
     try {
       worker.postMessage({
         type: 'call', call, verb, request: JSON.stringify(request), platform, plainHttp, relay, keep, credentials: !!credentials, files: files.list, keepAs, renew,
+        packedBy: packed?.by,
       })
     } catch (err) {
       running.fail(new TypeError(textOf(err), { cause: err })) // something in it cannot be sent
@@ -118,7 +120,7 @@ class Remote {
     switch (type) {
       case 'event': return running.event(JSON.parse(text))
       case 'kept': return running.options.onKept?.()
-      case 'items': return this.#answer(message, running.items(text.split('\n').slice(0, -1)))
+      case 'items': return this.#answer(message, running.items(text === undefined ? message.packed : text.split('\n').slice(0, -1)))
       case 'output': return this.#answer(message, running.output(message.name, message.bytes))
       case 'read': return this.#answer(message, files.read(message))
       case 'credential': return this.#answer(message, credential(running.options, message.registry))

@@ -18,16 +18,19 @@ export class Service {
   #calls = new Map()
   #asked = new Map()
   #lastAsk = 0
+  #packers
   #answers = new Answers()
 
   /**
    * @param {Worker | DedicatedWorkerGlobalScope | MessagePort} port
    * @param {(source: {module: string | WebAssembly.Module, exec: string}, ended: (text: string) => void) => Promise<object>} load
    *   starts the module: its verbs, its release, call (as wasm/browser documents it) and memory, in bytes
+   * @param {Record<string, () => import('./serve.d.ts').Packer>} [packers] by the names that calls have for them
    */
-  constructor(port, load) {
+  constructor(port, load, packers = {}) {
     this.#port = port
     this.#load = load
+    this.#packers = packers
     port.onmessage = ({ data }) => this.#handle(data)
   }
 
@@ -55,7 +58,7 @@ export class Service {
     }
   }
 
-  #call({ call, verb, request, platform, plainHttp, relay, keep, credentials, files, keepAs, renew }) {
+  #call({ call, verb, request, platform, plainHttp, relay, keep, credentials, files, keepAs, renew, packedBy }) {
     const post = (message, transfer = []) => this.#port.postMessage({ ...message, call }, transfer)
     const ask = (message, transfer) => new Promise((resolve, reject) => {
       const id = ++this.#lastAsk
@@ -77,7 +80,7 @@ export class Service {
       fetch: this.#fetch(relay, keep),
       credential: credentials ? registry => ask({ type: 'credential', registry }) : undefined,
       event: text => post({ type: 'event', text }),
-      items: text => ask({ type: 'items', text }),
+      items: this.#items(packedBy, ask),
       output: (name, bytes) => ask({ type: 'output', name, bytes }, [bytes.buffer]),
       result: text => end({ type: 'result', text }),
       error: (kind, text, hint) => end({ type: 'error', kind, text, hint }),
@@ -86,6 +89,17 @@ export class Service {
     const run = () => this.#module.call(verb, request, host)
     if (keepAs) this.#kept(keepAs, renew, host, () => post({ type: 'kept' }), run)
     else run()
+  }
+
+  /** Items go to the page as they are, or as a packer makes them. */
+  #items(packedBy, ask) {
+    if (packedBy === undefined) return text => ask({ type: 'items', text })
+    const packer = this.#packers[packedBy]?.()
+    return async text => {
+      if (!packer) throw new TypeError(`the Worker has no packer called ${packedBy}`)
+      const { value, transfer } = packer.pack(text)
+      await ask({ type: 'items', packed: value }, transfer)
+    }
   }
 
   /** A call whose items are kept: it is answered by an earlier one of the same name, or runs and is written down. */

@@ -1,25 +1,5 @@
-// What runs in the Worker: the module, and the Worker's side of the connection that browser.js makes.
+// What runs in the Worker, where the page brings no script of its own.
 
-import { compile } from './instance.js'
-import { Service } from './service.js'
+import { serve } from './serve.js'
 
-const service = new Service(globalThis, load)
-
-/** wasm_exec.js is the one of the Go release that built the module: it sets globalThis.Go. */
-async function load({ module, exec }, ended) {
-  const compiled = compile(typeof module === 'string' ? fetch(module) : module)
-  await Promise.all([compiled, import(/* @vite-ignore */ exec)])
-  const go = new globalThis.Go()
-  go.exit = code => ended(`the module left with status ${code}`)
-  const instance = await WebAssembly.instantiate(await compiled, go.importObject)
-  go.run(instance)
-  const { stevedore } = globalThis
-  if (typeof stevedore?.call !== 'function') throw new TypeError('the module is not the one for browsers')
-  const { verbs, release, call } = stevedore
-  return { verbs, release, call, get memory() { return instance.exports.mem.buffer.byteLength } }
-}
-
-// The module goes on in callbacks of promises: where it traps there, nobody else is told.
-globalThis.addEventListener('unhandledrejection', ({ reason }) => {
-  if (reason instanceof WebAssembly.RuntimeError || reason instanceof RangeError) service.fail(`the module died: ${reason.message}`)
-})
+serve()

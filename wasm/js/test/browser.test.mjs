@@ -11,12 +11,12 @@ class FakeWorker {
   #its
   terminated = false
 
-  constructor(call, load = async () => ({ verbs: ['one', 'list'], release: 'fake', memory: 7, call })) {
+  constructor(call, load = async () => ({ verbs: ['one', 'list'], release: 'fake', memory: 7, call }), packers = {}) {
     const { port1, port2 } = new MessageChannel()
     this.#ours = port1
     this.#its = port2
     port1.onmessage = event => this.onmessage?.(event)
-    this.service = new Service(port2, (source, ended) => load(source, ended, this))
+    this.service = new Service(port2, (source, ended) => load(source, ended, this), packers)
   }
 
   postMessage(message, transfer) {
@@ -31,10 +31,10 @@ class FakeWorker {
 }
 
 /** A connection whose Workers are fakes, which it collects. */
-async function connected(t, call, options = {}, load = undefined) {
+async function connected(t, call, options = {}, load = undefined, packers = {}) {
   const workers = []
   const worker = () => {
-    workers.push(new FakeWorker(call, load))
+    workers.push(new FakeWorker(call, load, packers))
     return workers.at(-1)
   }
   const stevedore = await connect('https://example.test/a/s.wasm', { worker, ...options })
@@ -205,6 +205,39 @@ test('Blobs go to the Worker, everything else is read through the page and close
   assert.equal(closedBefore, 0)
   await until(() => closed.length === 2)
   await assert.rejects(stevedore.one({}, { inputs: { a: 3 } }), { kind: 'input', message: 'the input a is neither file nor directory' })
+})
+
+test('items are packed in the Worker by what its script has for it', async t => {
+  const lengths = () => {
+    let calls = 0
+    return { pack(lines) {
+      const bytes = Uint32Array.from(lines.split('\n').slice(0, -1), line => line.length)
+      return { value: { bytes, calls: ++calls }, transfer: [bytes.buffer] }
+    } }
+  }
+  const list = async (_verb, _request, host) => {
+    host.cancel = () => {}
+    try {
+      await host.items('"a"\n"bcd"\n')
+      await host.items('7\n')
+      host.result(undefined)
+    } catch (err) {
+      host.error('internal', err.message)
+    }
+  }
+  const { stevedore } = await connected(t, list, {}, undefined, { lengths })
+  for (let round = 0; round < 2; round++) {
+    const taken = []
+    const take = async ({ bytes, calls }) => {
+      await later(2)
+      taken.push([...bytes, calls])
+    }
+    assert.deepEqual(await stevedore.list({}, { packed: { by: 'lengths', take } }), [], 'the call itself gives none')
+    assert.deepEqual(taken, [[3, 5, 1], [1, 2]], 'one packer for each call, and one batch after the other')
+  }
+  assert.deepEqual(await stevedore.list(), ['a', 'bcd', 7])
+  await assert.rejects(stevedore.list({}, { packed: { by: 'lengths', take() { throw new RangeError('no room') } } }), /no room/)
+  await assert.rejects(stevedore.list({}, { packed: { by: 'other', take() {} } }), { kind: 'internal', message: 'the Worker has no packer called other' })
 })
 
 test('what cannot be sent is an error of that call', async t => {
