@@ -5,7 +5,7 @@ import moduleUrl from '../../bin/stevedore-js-read.wasm?url'
 import execUrl from '../../bin/wasm_exec.js?url'
 import { connect, type BrowserOptions, type Relay } from '../../wasm/js/browser.js'
 import type { Stevedore } from '../../wasm/js/index.js'
-import workerUrl from '../../wasm/js/worker.js?worker&url'
+import workerUrl from './worker.js?worker&url'
 
 export type Engine = Stevedore<BrowserOptions>
 export type { BrowserOptions, Relay }

@@ -10,16 +10,18 @@ export interface Moment {
 /** What the layers did to a path, from the bottom up. */
 export function historyOf(path: string, layers: LayerState[]): Moment[] {
   const moments: Moment[] = []
+  const wanted = new TextEncoder().encode(path)
   let there = false
   for (const { index, entries } of layers) {
     let size: number | undefined
     let set = false
     let gone = false
-    for (const e of entries) {
-      if (e.path === path && e.type !== 'whiteout') {
-        set ||= e.type !== 'opaque'
-        if (e.type === 'file') size = e.size
-      } else if ((e.type === 'whiteout' || e.type === 'opaque') && hides(e.path, e.type, path)) {
+    for (const at of entries.addresses()) {
+      const { type } = entries.kind(at)
+      if (type !== 'whiteout' && entries.hasPath(at, wanted)) {
+        set ||= type !== 'opaque'
+        if (type === 'file') size = entries.size(at)
+      } else if ((type === 'whiteout' || type === 'opaque') && hides(entries.path(at), type, path)) {
         gone = true
       }
     }

@@ -1,42 +1,57 @@
-import type { Node, Tree } from './tree.js'
 import { Slices } from './slice.js'
+import { ROOT, type Tree } from './tree.js'
 
 /** So many are listed; nobody reads further. */
 const MOST = 20_000
 
 /** Finds names by a part of them, or by a glob as the command line takes it. */
-export async function search(tree: Tree, query: string, signal: AbortSignal): Promise<{ found: Node[]; more: boolean }> {
-  const match = matcher(query)
+export async function search(tree: Tree, query: string, signal: AbortSignal): Promise<{ found: Int32Array; more: boolean }> {
+  const match = matcher(tree, query)
   const slices = new Slices()
-  const found: Node[] = []
+  const found: number[] = []
   for (const node of tree.walk()) {
     if (match(node)) found.push(node)
-    if (found.length === MOST) return { found, more: true }
+    if (found.length === MOST) return { found: new Int32Array(found), more: true }
     const pause = slices.pause(signal)
     if (pause) await pause
   }
-  return { found, more: false }
+  return { found: new Int32Array(found), more: false }
 }
 
-function matcher(query: string): (node: Node) => boolean {
-  if (/[*?[\\]/.test(query)) return glob(query)
+function matcher(tree: Tree, query: string): (node: number) => boolean {
   const wanted = query.toLowerCase()
-  if (query.includes('/')) return node => node.path.toLowerCase().includes(wanted)
-  return node => node.name.toLowerCase().includes(wanted)
+  if (/[*?[\\]/.test(query)) {
+    const match = glob(query)
+    const names = namesOf(tree)
+    return node => match(names(node))
+  }
+  if (query.includes('/')) {
+    const names = namesOf(tree)
+    return node => `/${names(node).join('/')}`.toLowerCase().includes(wanted)
+  }
+  const bytes = new TextEncoder().encode(wanted)
+  return node => tree.nameIncludes(node, bytes) ?? tree.name(node).toLowerCase().includes(wanted)
+}
+
+/** The names of each path, its own the last. In the order of a walk most are those of the path before. */
+function namesOf(tree: Tree): (node: number) => string[] {
+  const names: string[] = []
+  const above: number[] = [ROOT]
+  return node => {
+    while (above.at(-1) !== tree.parent(node)) above.pop()
+    names.length = above.length - 1
+    names.push(tree.name(node))
+    if (tree.hasKids(node)) above.push(node)
+    return names
+  }
 }
 
 /** ** crosses folders, a pattern without / matches names; the same rules as in core/glob.go. */
-export function glob(pattern: string): (node: Node) => boolean {
+function glob(pattern: string): (names: string[]) => boolean {
   const parts = pattern.split('/').filter(p => p !== '' && p !== '.')
   if (!pattern.includes('/')) parts.unshift('**')
   const tests = parts.map(part => (part === '**' ? undefined : component(part)))
-  return node => matches(tests, names(node))
-}
-
-function names(node: Node): string[] {
-  const all: string[] = []
-  for (let n: Node = node; n.parent; n = n.parent) all.push(n.name)
-  return all.reverse()
+  return names => matches(tests, names)
 }
 
 /** After a failure only the last ** takes one name more, so that it ends soon. */

@@ -1,11 +1,14 @@
 import { StevedoreError } from '../../wasm/js/errors.js'
 import { forget } from '../../wasm/js/kept.js'
-import type { Descriptor, FileItem, ImageInfo, InspectOut, LayerItem, Referrer } from '../../wasm/js/verbs.js'
+import type { Descriptor, ImageInfo, InspectOut, LayerItem, Referrer } from '../../wasm/js/verbs.js'
 import { namedBlobs } from './artifact.js'
 import { Copying } from './copying.js'
 import { build, engine, type BrowserOptions, type Engine } from './engine.js'
 import type { Subject } from './loader.js'
+import type { Batch } from './packer.js'
 import { type Problem, problemOf } from './problem.js'
+import { type Kind, MERGED, Recorder } from './record.js'
+import { Records } from './records.js'
 import { Slices } from './slice.js'
 import { Tree } from './tree.js'
 
@@ -20,7 +23,8 @@ export interface LayerState {
   createdBy: string
   /** bytes of it that were read */
   read: number
-  entries: FileItem[]
+  /** what the layer itself has */
+  entries: Records
   stats: LayerItem | undefined
 }
 
@@ -32,7 +36,7 @@ export class Session extends EventTarget {
   platform = ''
   summary: InspectOut | undefined
   layers: LayerState[] = []
-  tree = new Tree()
+  tree: Tree
   /** the merged tree is complete */
   merged = false
   /** what an artifact holds, by the names that its tree has for them */
@@ -52,6 +56,13 @@ export class Session extends EventTarget {
   readonly copying = new Copying(this)
   #abort = new AbortController()
   #trees = new Map<number, Tree>()
+  /** of all lists */
+  #kinds: Kind[] = []
+
+  constructor() {
+    super()
+    this.tree = this.#empty()
+  }
 
   /** Starts over with what the maker gives, which may take a while itself. With renew the layers are read though they are known. */
   async open(make: (signal: AbortSignal) => Subject | Promise<Subject>, platform = '', renew = false): Promise<void> {
@@ -146,7 +157,7 @@ export class Session extends EventTarget {
   layerTree(index: number): Tree {
     const known = this.#trees.get(index)
     if (known) return known
-    const tree = new Tree()
+    const tree = new Tree(this.layers[index]?.entries ?? new Records([]))
     this.#trees.set(index, tree)
     void this.#grow(tree, this.layers[index], this.#abort.signal)
     return tree
@@ -154,8 +165,8 @@ export class Session extends EventTarget {
 
   async #grow(tree: Tree, layer: LayerState | undefined, signal: AbortSignal): Promise<void> {
     const slices = new Slices()
-    for (const entry of layer?.entries ?? []) {
-      tree.add(entry)
+    for (const at of tree.records.addresses()) {
+      tree.add(at)
       const pause = slices.pause()
       if (!pause) continue
       await pause
@@ -166,7 +177,8 @@ export class Session extends EventTarget {
   }
 
   #clear(): void {
-    Object.assign(this, { summary: undefined, layers: [], tree: new Tree(), merged: false, blobs: new Map(), referrers: [], earlier: '', problem: undefined, warnings: [], preparing: undefined })
+    this.#kinds = []
+    Object.assign(this, { summary: undefined, layers: [], tree: this.#empty(), merged: false, blobs: new Map(), referrers: [], earlier: '', problem: undefined, warnings: [], preparing: undefined })
     this.#trees.clear()
     this.copying.leave()
     this.changed()
@@ -189,15 +201,33 @@ export class Session extends EventTarget {
     this.phase = 'reading'
     this.changed()
     if (this.image) await this.#readLayers(e, signal, renew)
-    for (const [path, blob] of namedBlobs(this.summary.blobs ?? [])) {
-      this.blobs.set(path, blob)
-      this.tree.add({ path, type: 'file', mode: '', uid: 0, gid: 0, size: blob.size, mtime: '', xattrs: [], layer: -1 })
-    }
+    this.#nameBlobs(this.summary.blobs ?? [])
     this.merged = true
     this.phase = 'done'
     this.changed()
     if (this.earlier && this.subject?.inputs) void this.#check(e, signal)
     await this.#listReferrers(e, signal)
+  }
+
+  #empty(): Tree {
+    return new Tree(new Records(this.#kinds))
+  }
+
+  #nameBlobs(blobs: Descriptor[]): void {
+    const recorder = new Recorder(this.#kinds.length)
+    for (const [path, blob] of namedBlobs(blobs)) {
+      this.blobs.set(path, blob)
+      recorder.add(MERGED, { path, type: 'file', mode: '', uid: 0, gid: 0, size: blob.size, mtime: '', xattrs: [], layer: -1 })
+    }
+    this.#take(recorder.take())
+  }
+
+  #take({ pieces, kinds }: ReturnType<Recorder['take']>): void {
+    for (const kind of kinds) this.#kinds.push(kind)
+    for (const { list, bytes } of pieces) {
+      if (list === MERGED) this.tree.take(bytes)
+      else this.layers[list]?.entries.append(bytes)
+    }
   }
 
   /** Signatures, SBOMs and attestations come last: not every registry can list them. */
@@ -214,7 +244,7 @@ export class Session extends EventTarget {
 
   #unread(): LayerState[] {
     return (this.image?.layers ?? []).map(l => ({
-      index: l.index, digest: l.digest, size: l.size, createdBy: l.createdBy ?? '', read: 0, entries: [], stats: undefined,
+      index: l.index, digest: l.digest, size: l.size, createdBy: l.createdBy ?? '', read: 0, entries: new Records(this.#kinds), stats: undefined,
     }))
   }
 
@@ -231,14 +261,15 @@ export class Session extends EventTarget {
         if (layer && done !== undefined) layer.read = done
         this.changed()
       },
+      packed: { by: 'layers', take: batch => this.#add(batch as Batch) },
     }
-    let n = 0
-    for await (const { layer, entry, file } of e.layers({ ...this.#exactly(digest), entries: true, files: true }, options)) {
-      if (entry) this.layers[entry.layer]?.entries.push(shared(entry))
-      else if (file) this.tree.add(shared(file))
-      else if (layer) this.#counted(layer)
-      if ((++n & 511) === 0) this.changed()
-    }
+    await e.layers({ ...this.#exactly(digest), entries: true, files: true }, options)
+  }
+
+  #add(batch: Batch): void {
+    this.#take(batch)
+    for (const layer of batch.layers) this.#counted(layer)
+    this.changed()
   }
 
   /** A tag of a registry may lead elsewhere by now; a file that is open stays what it is. */
@@ -263,7 +294,8 @@ export class Session extends EventTarget {
       this.changed()
     } catch (err) {
       if (signal.aborted) return
-      Object.assign(this, { layers: this.#unread(), tree: new Tree(), merged: false, earlier: '' })
+      this.#kinds = []
+      Object.assign(this, { layers: this.#unread(), tree: this.#empty(), merged: false, earlier: '' })
       this.#trees.clear()
       this.#fail(err)
     }
@@ -272,7 +304,6 @@ export class Session extends EventTarget {
   #counted(stats: LayerItem): void {
     const layer = this.layers[stats.index]
     if (layer) Object.assign(layer, { stats, read: layer.size })
-    this.changed()
   }
 
   #fail(err: unknown): void {
@@ -287,25 +318,4 @@ export class Session extends EventTarget {
 export function registryOf(name: string): string {
   const first = name.split('/')[0]!
   return name.includes('/') && /[.:]|^localhost$/.test(first) ? first : 'docker.io'
-}
-
-const texts = new Map<string, string>()
-
-const NONE: string[] = []
-
-/** A hundred thousand entries have few different modes and times, and mostly no attributes: what is the same is kept once. */
-function shared(item: FileItem): FileItem {
-  item.mode = once(item.mode)
-  item.mtime = once(item.mtime)
-  item.type = once(item.type) as FileItem['type']
-  if (item.xattrs.length === 0) item.xattrs = NONE
-  return item
-}
-
-function once(text: string): string {
-  const known = texts.get(text)
-  if (known !== undefined) return known
-  if (texts.size > 20_000) texts.clear()
-  texts.set(text, text)
-  return text
 }

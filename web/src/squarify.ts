@@ -2,9 +2,11 @@
 
 export interface Box { x: number; y: number; w: number; h: number }
 
-/** Cuts a box into one for each weight, as near to squares as it goes. Weights are positive, the largest first. */
-export function squarify(weights: number[], box: Box): Box[] {
-  const total = weights.reduce((sum, w) => sum + w, 0)
+/**
+ * Cuts a box into one for each weight, as near to squares as it goes. Weights are positive, the largest first; where they are
+ * less than the total together, the rest of the box stays free.
+ */
+export function squarify(weights: number[], total: number, box: Box): Box[] {
   const scale = total > 0 ? (box.w * box.h) / total : 0
   const out: Box[] = []
   let { x, y, w, h } = box

@@ -2,7 +2,7 @@ import { css, html, nothing, type TemplateResult } from 'lit'
 import { bytes, count, plural, visible } from '../format.js'
 import { search } from '../search.js'
 import { hue, layered, shared } from '../styles.js'
-import type { Node, Tree } from '../tree.js'
+import { type Node, ROOT, type Tree } from '../tree.js'
 import { Part } from './part.js'
 import { type Rows, rowed } from './rows.js'
 
@@ -43,10 +43,10 @@ export class Files extends Part {
     }
   `]
 
-  #open = new Set<Node>()
+  #open = new Set<number>()
   #tree: Tree | undefined
-  #list: Node[] = []
-  #found: Node[] | undefined
+  #list: Int32Array = new Int32Array()
+  #found: Int32Array | undefined
   #more = false
   #query = ''
   #searching: AbortController | undefined
@@ -64,15 +64,14 @@ export class Files extends Part {
     const tree = this.#shownTree
     if (tree !== this.#tree) {
       this.#tree = tree
-      this.#open = new Set([tree.root])
+      this.#open = new Set([ROOT])
       this.#query = ''
       this.#found = undefined
+      this.#searching?.abort() // it would find nodes of the other tree
     }
     this.#search(tree)
     this.#reveal(tree)
-    this.#list = []
-    if (this.#found) this.#list = this.#sorted(this.#found)
-    else this.#spread(tree.root)
+    this.#list = this.#found ? this.#sorted(tree, this.#found) : this.#spread(tree)
     return html`
       <div class="bar">
         <label class="sr" for="q">Search files</label>
@@ -97,7 +96,7 @@ export class Files extends Part {
 
   #counted(tree: Tree): string {
     if (this.#found) return `${count(this.#found.length)}${this.#more ? '+' : ''} found`
-    if (this.view.layer !== undefined) return plural(this.session.layers[this.view.layer]?.entries.length ?? tree.count, 'entry', 'entries')
+    if (this.view.layer !== undefined) return plural(this.session.layers[this.view.layer]?.entries.count ?? tree.count, 'entry', 'entries')
     return this.session.merged ? plural(tree.root.files, 'file') : this.session.busy ? 'reading…' : 'not read'
   }
 
@@ -112,7 +111,7 @@ export class Files extends Part {
   /** Opens the folders above what is selected, when it comes from elsewhere. */
   #reveal(tree: Tree): void {
     if (!this.view.path || this.view.path === this.#shown) return
-    for (let n = tree.find(this.view.path)?.parent; n; n = n.parent) this.#open.add(n)
+    for (let n = tree.find(this.view.path)?.parent; n; n = n.parent) this.#open.add(n.number)
   }
 
   #search(tree: Tree): void {
@@ -135,29 +134,41 @@ export class Files extends Part {
 
   #typed = (event: Event): void => this.go({ query: (event.target as HTMLInputElement).value }, true)
 
-  #sorted(nodes: Node[]): Node[] {
-    return this.view.sort === 'size' ? nodes.toSorted((a, b) => b.total - a.total) : nodes
+  #sorted(tree: Tree, nodes: Int32Array): Int32Array {
+    return this.view.sort === 'size' ? tree.largestFirst(nodes) : nodes
   }
 
-  #spread(folder: Node): void {
-    for (const node of this.view.sort === 'size' ? folder.bySize : folder.kids) {
-      this.#list.push(node)
-      if (this.#open.has(node)) this.#spread(node)
+  /** What is in open folders, as pieces of the lists of their children: there may be a hundred thousand in one. */
+  #spread(tree: Tree): Int32Array {
+    const open = new Map<number, number[]>()
+    for (const node of this.#open) open.set(tree.parent(node), [...(open.get(tree.parent(node)) ?? []), node])
+    const pieces: Int32Array[] = []
+    const add = (folder: number): void => {
+      const kids = this.view.sort === 'size' ? tree.bySize(folder) : tree.kids(folder)
+      let from = 0
+      for (const at of (open.get(folder) ?? []).map(node => kids.indexOf(node)).sort((a, b) => a - b)) {
+        pieces.push(kids.subarray(from, at + 1))
+        from = at + 1
+        add(kids[at]!)
+      }
+      pieces.push(kids.subarray(from))
     }
+    add(ROOT)
+    return joined(pieces)
   }
 
   get #at(): number {
     if (!this.view.path) return -1
     const node = this.#tree?.find(this.view.path)
-    return node ? this.#list.indexOf(node) : -1
+    return node ? this.#list.indexOf(node.number) : -1
   }
 
   #row(i: number): TemplateResult {
-    const node = this.#list[i]!
+    const node = this.#tree!.node(this.#list[i]!)
     const { item } = node
     const tree = this.#found === undefined
     const depth = tree ? node.depth : 0
-    const open = this.#open.has(node)
+    const open = this.#open.has(node.number)
     const on = this.view.path !== '' && node.path === this.view.path
     const gone = item.type === 'whiteout'
     const share = (100 * node.total) / Math.max(1, node.parent?.total ?? 0)
@@ -175,24 +186,24 @@ export class Files extends Part {
 
   #click(node: Node): void {
     const narrow = this.clientWidth <= 720 && innerWidth <= 720 // there what is selected covers the tree
-    if (node.isFolder && !this.#found) {
-      this.#toggle(node)
-      if (narrow) return
+    const toggles = node.isFolder && !this.#found
+    if (!toggles || !narrow) {
+      this.#shown = node.path
+      this.go({ path: node.path })
     }
-    this.#shown = node.path
-    this.go({ path: node.path })
+    if (toggles) this.#toggle(node)
   }
 
-  #toggle(node: Node, to = !this.#open.has(node)): void {
-    if (to) this.#open.add(node)
-    else this.#open.delete(node)
+  #toggle({ number }: Node, to = !this.#open.has(number)): void {
+    if (to) this.#open.add(number)
+    else this.#open.delete(number)
     this.requestUpdate()
   }
 
   /** The keys of a tree (https://www.w3.org/WAI/ARIA/apg/patterns/treeview/). */
   #key = (event: KeyboardEvent): void => {
     const at = this.#at
-    const node = this.#list[at]
+    const node = at < 0 ? undefined : this.#tree!.node(this.#list[at]!)
     const last = this.#list.length - 1
     let to = at
     switch (event.key) {
@@ -203,12 +214,12 @@ export class Files extends Part {
       case 'Home': to = 0; break
       case 'End': to = last; break
       case 'ArrowRight':
-        if (node?.isFolder && this.#open.has(node)) to = Math.min(last, at + 1)
+        if (node?.isFolder && this.#open.has(node.number)) to = Math.min(last, at + 1)
         else if (node?.isFolder) this.#toggle(node, true)
         break
       case 'ArrowLeft':
-        if (node && this.#open.has(node)) this.#toggle(node, false)
-        else if (node?.parent?.parent) to = this.#list.indexOf(node.parent)
+        if (node && this.#open.has(node.number)) this.#toggle(node, false)
+        else if (node?.parent?.parent) to = this.#list.indexOf(node.parent.number)
         break
       case 'Enter': case ' ':
         if (node?.isFolder) this.#toggle(node)
@@ -217,11 +228,21 @@ export class Files extends Part {
     }
     event.preventDefault()
     const target = this.#list[to]
-    if (target && to !== at) {
-      this.go({ path: target.path }, true)
+    if (target !== undefined && to !== at) {
+      this.go({ path: this.#tree!.node(target).path }, true)
       this.#rows!.show(to)
     }
   }
+}
+
+function joined(pieces: Int32Array[]): Int32Array {
+  const all = new Int32Array(pieces.reduce((sum, p) => sum + p.length, 0))
+  let at = 0
+  for (const piece of pieces) {
+    all.set(piece, at)
+    at += piece.length
+  }
+  return all
 }
 
 customElements.define('st-files', Files)

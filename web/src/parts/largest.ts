@@ -1,7 +1,7 @@
 import { css, html, nothing, type TemplateResult } from 'lit'
 import { bytes, percent, visible } from '../format.js'
 import { hue, layered, shared } from '../styles.js'
-import type { Node } from '../tree.js'
+import type { Tree } from '../tree.js'
 import { Part } from './part.js'
 import { rowed } from './rows.js'
 
@@ -24,21 +24,23 @@ export class Largest extends Part {
     .none { padding: 20px 12px; }
   `]
 
+  #tree: Tree | undefined
   #version = -1
-  #list: Node[] = []
+  #list: Int32Array = new Int32Array()
 
   override render() {
     const { tree, merged } = this.session
-    if (this.#version !== tree.version) {
+    if (this.#tree !== tree || this.#version !== tree.version) {
+      this.#tree = tree
       this.#version = tree.version
-      this.#list = largest(tree.walk(), MOST)
+      this.#list = tree.largest(tree.leaves, MOST)
     }
     if (this.#list.length === 0) return html`<p class="none dim">${merged ? 'There is no file with content.' : 'Reading…'}</p>`
     return html`<st-rows aria-label="Largest files" role="group" .count=${this.#list.length} .height=${26} .row=${(i: number) => this.#row(i)}></st-rows>`
   }
 
   #row(i: number): TemplateResult {
-    const node = this.#list[i]!
+    const node = this.#tree!.node(this.#list[i]!)
     const { path } = node
     const cut = path.lastIndexOf('/') + 1
     return html`<button class="plain row" aria-pressed=${path === this.view.path} @click=${() => this.go({ path })}>
@@ -47,20 +49,6 @@ export class Largest extends Part {
       <span>${node.item.layer >= 0 ? html`<span class="chip" .style=${hue(node.item.layer)}>${node.item.layer}</span>` : nothing}</span>
     </button>`
   }
-}
-
-/** The n largest, in one pass: what is smaller than the smallest of them is not kept. */
-function largest(nodes: Iterable<Node>, n: number): Node[] {
-  let kept: Node[] = []
-  let least = 0
-  for (const node of nodes) {
-    if (node.item.type !== 'file' || node.item.hardlinkOf !== undefined || node.item.size <= least) continue
-    kept.push(node)
-    if (kept.length < 2 * n) continue
-    kept = kept.sort((a, b) => b.item.size - a.item.size).slice(0, n)
-    least = kept[n - 1]!.item.size
-  }
-  return kept.sort((a, b) => b.item.size - a.item.size).slice(0, n)
 }
 
 customElements.define('st-largest', Largest)

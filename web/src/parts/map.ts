@@ -48,7 +48,7 @@ export class SizeMap extends Part {
     const folder = tree.find(this.view.zoom) ?? tree.root
     const area = this.renderRoot.querySelector('.area')
     const boxes: TemplateResult[] = []
-    if (area) this.#draw(folder, { x: 0, y: 0, w: area.clientWidth, h: area.clientHeight }, boxes)
+    if (area) this.#draw(folder.number, { x: 0, y: 0, w: area.clientWidth, h: area.clientHeight }, boxes)
     return html`
       <nav aria-label="Folder shown">${this.#crumbs(folder)} <span class="dim num">${bytes(folder.total)}</span></nav>
       <div class="area" role="group" aria-label="Files by size" @keydown=${this.#key}>${boxes}</div>`
@@ -67,19 +67,23 @@ export class SizeMap extends Part {
   #crumbs(folder: Node) {
     const chain: Node[] = []
     for (let n: Node | null = folder; n; n = n.parent) chain.unshift(n)
-    return chain.map((n, i) => html`${i > 1 ? ' / ' : ' '}${n === folder ? html`<b>${visible(n.name) || '/'}</b>`
+    return chain.map((n, i) => html`${i > 1 ? ' / ' : ' '}${n.number === folder.number ? html`<b>${visible(n.name) || '/'}</b>`
       : html`<button class="link" @click=${() => this.go({ zoom: n.parent ? n.path : '' })}>${visible(n.name) || '/'}</button>`}`)
   }
 
-  #draw(folder: Node, box: Box, into: TemplateResult[]): void {
-    const kids = folder.bySize.filter(k => k.total > 0)
-    const boxes = squarify(kids.map(k => k.total), box)
-    for (let i = 0; i < kids.length && into.length < MOST; i++) {
+  #draw(folder: number, box: Box, into: TemplateResult[]): void {
+    const { tree } = this.session
+    const kids = tree.kids(folder)
+    const total = kids.reduce((sum, kid) => sum + tree.total(kid), 0)
+    const least = (LEAST * total) / (box.w * box.h) // a folder may have a hundred thousand files, all too small
+    const drawn = tree.largestFirst(kids.filter(kid => tree.total(kid) > 0 && tree.total(kid) >= least))
+    const boxes = squarify(Array.from(drawn, kid => tree.total(kid)), total, box)
+    for (let i = 0; i < boxes.length && into.length < MOST; i++) {
       const b = boxes[i]!
       if (b.w * b.h < LEAST || b.w < 4 || b.h < 4) continue
-      const kid = kids[i]!
+      const kid = tree.node(drawn[i]!)
       into.push(this.#box(kid, b, into.length === 0))
-      if (kid.isFolder && b.h > TITLE + 14 && b.w > 24) this.#draw(kid, { x: b.x + 3, y: b.y + TITLE, w: b.w - 6, h: b.h - TITLE - 3 }, into)
+      if (kid.isFolder && b.h > TITLE + 14 && b.w > 24) this.#draw(kid.number, { x: b.x + 3, y: b.y + TITLE, w: b.w - 6, h: b.h - TITLE - 3 }, into)
     }
   }
 

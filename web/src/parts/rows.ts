@@ -20,7 +20,9 @@ export class Rows extends LitElement {
   declare row: (index: number) => TemplateResult
   /** width of the content in characters; 0 for that of the list */
   declare wide: number
-  #observer = new ResizeObserver(() => this.requestUpdate())
+  /** Kept, since asking for them makes a browser lay out all that has changed, at once. */
+  #seen = { top: 0, height: 0 }
+  #observer = new ResizeObserver(() => this.#look())
 
   constructor() {
     super()
@@ -36,17 +38,25 @@ export class Rows extends LitElement {
 
   override connectedCallback(): void {
     super.connectedCallback()
-    this.addEventListener('scroll', this.#scrolled, { passive: true })
+    this.addEventListener('scroll', this.#look, { passive: true })
     this.#observer.observe(this)
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback()
-    this.removeEventListener('scroll', this.#scrolled)
+    this.removeEventListener('scroll', this.#look)
     this.#observer.disconnect()
   }
 
-  #scrolled = (): void => this.requestUpdate()
+  #look = (): void => {
+    this.#seen = { top: this.scrollTop, height: this.clientHeight }
+    this.requestUpdate()
+  }
+
+  /** A list that became shorter is scrolled back, as the browser does it. */
+  override willUpdate(): void {
+    this.#seen.top = Math.min(this.#seen.top, Math.max(0, Math.min(this.#all, MAX_HEIGHT) - this.#seen.height))
+  }
 
   get #all(): number {
     return this.count * this.height
@@ -54,32 +64,33 @@ export class Rows extends LitElement {
 
   /** The position in the list for a position of the scroll bar. */
   get #top(): number {
-    const room = Math.max(1, Math.min(this.#all, MAX_HEIGHT) - this.clientHeight)
-    return this.#all <= MAX_HEIGHT ? this.scrollTop : (this.scrollTop / room) * (this.#all - this.clientHeight)
+    const room = Math.max(1, Math.min(this.#all, MAX_HEIGHT) - this.#seen.height)
+    return this.#all <= MAX_HEIGHT ? this.#seen.top : (this.#seen.top / room) * (this.#all - this.#seen.height)
   }
 
   /** Scrolls as little as it takes to see a row. */
   show(index: number): void {
+    this.#look()
     const at = index * this.height
     const top = this.#top
-    const to = at < top ? at : Math.max(top, at + this.height - this.clientHeight)
+    const to = at < top ? at : Math.max(top, at + this.height - this.#seen.height)
     if (to === top) return
-    this.scrollTop = this.#all <= MAX_HEIGHT ? to : (to / (this.#all - this.clientHeight)) * (MAX_HEIGHT - this.clientHeight)
-    this.requestUpdate()
+    this.scrollTop = this.#all <= MAX_HEIGHT ? to : (to / (this.#all - this.#seen.height)) * (MAX_HEIGHT - this.#seen.height)
+    this.#look()
   }
 
   /** How many rows are in sight. */
   get page(): number {
-    return Math.max(1, Math.floor(this.clientHeight / this.height) - 1)
+    return Math.max(1, Math.floor(this.#seen.height / this.height) - 1)
   }
 
   override render(): TemplateResult {
     const top = this.#top
     const from = Math.max(0, Math.floor(top / this.height) - SPARE)
-    const to = Math.min(this.count, Math.ceil((top + this.clientHeight) / this.height) + SPARE)
+    const to = Math.min(this.count, Math.ceil((top + this.#seen.height) / this.height) + SPARE)
     const rows: TemplateResult[] = []
     for (let i = from; i < to; i++) rows.push(this.row(i))
-    const shift = from * this.height - (top - this.scrollTop)
+    const shift = from * this.height - (top - this.#seen.top)
     const width = this.wide > 0 ? `; width: max(100%, ${this.wide}ch)` : ''
     return html`<div class="all" role="presentation" .style=${`height: ${Math.min(this.#all, MAX_HEIGHT)}px${width}`}>
       <div class="some" role="presentation" .style=${`transform: translateY(${shift}px)`}>${rows}</div>

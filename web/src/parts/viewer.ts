@@ -234,7 +234,8 @@ export class Viewer extends Part {
   }
 
   #folder(node: Node): TemplateResult {
-    const kids = node.bySize.slice(0, 50).filter(k => k.total > 0)
+    const { tree, number } = node
+    const kids = Array.from(tree.largest(tree.kids(number), 50), kid => tree.node(kid))
     if (kids.length === 0) return html`<p class="scroll dim">There are no bytes in it.</p>`
     return html`<ul class="scroll kids" tabindex="0" role="list" aria-label="The largest in it">${kids.map(k => html`<li><span class="num">${bytes(k.total)}</span><span class="num dim">${percent(k.total, node.total)}</span>
       <button class="link clip" @click=${() => this.go({ path: k.path })}>${visible(k.name)}${k.isFolder ? '/' : ''}</button></li>`)}</ul>`
