@@ -76,13 +76,13 @@ func NewReader(r io.Reader, k Kind) (io.ReadCloser, error) {
 		if err != nil {
 			return nil, broken(k, err)
 		}
-		return &reader{kind: k, r: z, in: in, free: maxFree, close: z.Close}, nil
+		return &reader{kind: k, r: z, in: in, free: maxFree, close: func() {}}, nil // its Close only says again what Read said
 	case Zstd:
 		z, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
 		if err != nil {
 			return nil, broken(k, err)
 		}
-		return &reader{kind: k, r: z, in: in, free: maxFree, close: func() error { z.Close(); return nil }}, nil
+		return &reader{kind: k, r: z, in: in, free: maxFree, close: z.Close}, nil
 	}
 	return nil, errs.New(errs.Unsupported, "", "is compressed with %s, which no image format allows", k)
 }
@@ -129,7 +129,7 @@ type reader struct {
 	in    *counter
 	out   int64
 	free  int64 // how much may come out whatever went in
-	close func() error
+	close func()
 }
 
 func (z *reader) Read(p []byte) (int, error) {
@@ -143,7 +143,10 @@ func (z *reader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (z *reader) Close() error { return z.close() }
+func (z *reader) Close() error {
+	z.close()
+	return nil
+}
 
 // broken gives a decoder's error a kind; an error that has one already (the blob's own verification) stays as it is.
 func broken(k Kind, err error) error {

@@ -13,7 +13,7 @@ import (
 
 // FuzzAuto: whatever the bytes, reading ends with EOF or an error that has a kind.
 func FuzzAuto(f *testing.F) {
-	for _, s := range []string{gz(f, "some text"), gz(f, "a") + gz(f, "b"), zst(f, "some text"), skippable + zst(f, "a"), "plain", "BZh91AY&SY", "\xfd7zXZ\x00", "\x28\xb5\x2f\xfd\x00\x38\x02\x00\x10\x00"} {
+	for _, s := range []string{gz(f, "some text"), gz(f, "a") + gz(f, "b"), zst(f, "some text"), skippable + zst(f, "a"), "plain", "BZh91AY&SY", "\x1f\x8b\b\x00000000", "\xfd7zXZ\x00", "\x28\xb5\x2f\xfd\x00\x38\x02\x00\x10\x00"} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
