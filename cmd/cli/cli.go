@@ -3,11 +3,13 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -25,8 +27,6 @@ type Global struct {
 	Quiet     bool
 	Jobs      int
 	Creds     string // user:password, for the one registry that a command names
-	SrcCreds  string // the same, for the registry that is read where another one is written
-	DestCreds string // the same, for the registry that is written
 	AuthFile  string
 	PlainHTTP string // "", "true" or "false"
 	CAFile    string
@@ -34,10 +34,27 @@ type Global struct {
 	KeyFile   string
 	Insecure  bool
 	Ranges    int // parts of a large blob that are read at once; 0 for one
+	// Src and Dest are for the registry that is read where another one is written, and for that one.
+	Src, Dest End
 	// CreateRepository is a program that makes a repository which a registry does not have; "" for none.
 	CreateRepository string
 	// NoRegistriesConf passes over mirrors, short names and blocked registries of containers-registries.conf(5).
 	NoRegistriesConf bool
+}
+
+// End is what can be said of one end of a copy; the zero value says what Global does.
+type End struct {
+	Creds     string
+	AuthFile  string
+	PlainHTTP string
+	Insecure  bool
+}
+
+// At is g as it is meant for one end.
+func (g Global) At(e End) Global {
+	g.Creds, g.AuthFile, g.PlainHTTP = cmp.Or(e.Creds, g.Creds), cmp.Or(e.AuthFile, g.AuthFile), cmp.Or(e.PlainHTTP, g.PlainHTTP)
+	g.Insecure = g.Insecure || e.Insecure
+	return g
 }
 
 // Shell is what a program gives to the command line.
@@ -153,11 +170,14 @@ func globals(root *cobra.Command, sh *Shell, g *Global) {
 }
 
 func check(g *Global) error {
+	for flag, value := range map[string]string{"--plain-http": g.PlainHTTP, "--src-plain-http": g.Src.PlainHTTP, "--dest-plain-http": g.Dest.PlainHTTP} {
+		if !slices.Contains([]string{"", "true", "false"}, value) {
+			return errs.New(errs.Input, flag, "%q is neither true nor false", value)
+		}
+	}
 	switch {
 	case g.Events != "" && g.Events != "json":
 		return errs.New(errs.Input, "--events", "%q is not a form of events", g.Events).Hinted("the only one is json")
-	case g.PlainHTTP != "" && g.PlainHTTP != "true" && g.PlainHTTP != "false":
-		return errs.New(errs.Input, "--plain-http", "%q is neither true nor false", g.PlainHTTP)
 	case g.Ranges < 0:
 		return errs.New(errs.Input, "--ranges", "%d is negative", g.Ranges)
 	case g.Jobs < 0:
@@ -166,7 +186,7 @@ func check(g *Global) error {
 		return errs.New(errs.Input, "--json", "excludes --jsonl")
 	case (g.CertFile == "") != (g.KeyFile == ""):
 		return errs.New(errs.Input, "--cert-file", "goes with --key-file")
-	case g.Creds != "" && g.SrcCreds+g.DestCreds != "":
+	case g.Creds != "" && g.Src.Creds+g.Dest.Creds != "":
 		return errs.New(errs.Input, "--creds", "excludes --src-creds and --dest-creds")
 	}
 	return nil

@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/stevedore-oci/stevedore/core"
 	"github.com/stevedore-oci/stevedore/core/errs"
@@ -80,8 +81,8 @@ func command(sh *Shell, g *Global, v core.Verb) *cobra.Command {
 func copyFlags(cmd *cobra.Command, g *Global, verb string) {
 	f := cmd.Flags()
 	if verb == "copy" || verb == "sync" {
-		f.StringVar(&g.SrcCreds, "src-creds", "", "user:password for the registry that is read")
-		f.StringVar(&g.DestCreds, "dest-creds", "", "user:password for the registry that is written")
+		endFlags(f, &g.Src, "src-", "the registry that is read")
+		endFlags(f, &g.Dest, "dest-", "the registry that is written")
 	}
 	if verb == "copy" || verb == "sync" || verb == "bundle" {
 		f.IntVar(&g.Ranges, "ranges", 0, "parts of a large blob to read from a registry at once, of 4 MiB each in memory (default 1)")
@@ -89,6 +90,15 @@ func copyFlags(cmd *cobra.Command, g *Global, verb string) {
 	if verb == "copy" || verb == "sync" || verb == "load" {
 		f.StringVar(&g.CreateRepository, "create-repository", "", "program to run, with the registry and the repository as arguments, where a push finds no such repository")
 	}
+}
+
+// endFlags are the twins of global flags for one end.
+func endFlags(f *pflag.FlagSet, e *End, prefix, end string) {
+	f.StringVar(&e.Creds, prefix+"creds", "", "user:password for "+end)
+	f.StringVar(&e.AuthFile, prefix+"authfile", "", "--authfile for "+end)
+	f.StringVar(&e.PlainHTTP, prefix+"plain-http", "", "--plain-http for "+end)
+	f.Lookup(prefix + "plain-http").NoOptDefVal = "true"
+	f.BoolVar(&e.Insecure, prefix+"insecure-skip-tls-verify", false, "do not check the certificate of "+end)
 }
 
 // parent is the command before that of the verb, with a space after it; "" for most.

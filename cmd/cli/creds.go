@@ -14,7 +14,7 @@ func checkCreds(g *Global, v core.Verb, req map[string]any) error {
 	for _, c := range []struct {
 		flag, value string
 		to          []string
-	}{{"--creds", g.Creds, append(read, written...)}, {"--src-creds", g.SrcCreds, read}, {"--dest-creds", g.DestCreds, written}} {
+	}{{"--creds", g.Creds, append(read, written...)}, {"--src-creds", g.Src.Creds, read}, {"--dest-creds", g.Dest.Creds, written}} {
 		if c.value == "" {
 			continue
 		}

@@ -39,7 +39,6 @@ func arguments(fields []Field) map[string]string {
 // flagWords say what a flag takes where its type does not.
 var flagWords = map[string]string{
 	"after": "NAME", "allow-registry": "HOST", "authfile": "FILE", "ca-file": "FILE", "cert-file": "FILE", "create-repository": "PROGRAM", "creds": "USER:PASSWORD",
-	"src-creds": "USER:PASSWORD", "dest-creds": "USER:PASSWORD",
 	"events": "json", "file": "FILE", "image": "GLOB", "key-file": "FILE", "listen": "ADDRESS", "media-type": "TYPE", "name": "NAME",
 	"output": "FILE", "platform": "OS/ARCH", "plain-http": "true|false", "shard": "I/N", "since": "ARCHIVE", "to": "REGISTRY", "username": "USER",
 	"writable": "FOLDER",
@@ -50,7 +49,8 @@ func takes(f *pflag.Flag) string {
 	if v := f.Annotations[valueKey]; len(v) > 0 {
 		return v[0]
 	}
-	if w := flagWords[f.Name]; w != "" {
+	name := strings.TrimPrefix(strings.TrimPrefix(f.Name, "src-"), "dest-")
+	if w := flagWords[name]; w != "" {
 		return w
 	}
 	switch f.Value.Type() {

@@ -120,3 +120,36 @@ func TestGivenIsForOne(t *testing.T) {
 	require.Equal(t, errs.Input, errs.Of(err))
 	require.ErrorContains(t, err, "was sent to a.example")
 }
+
+// TestEnds: what is said of one end of a copy is not said of the other one.
+func TestEnds(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("HOME", dir)
+	t.Setenv("CONTAINERS_REGISTRIES_CONF", filepath.Join(dir, "none"))
+	secure := httptest.NewTLSServer(nethttp.Handler(serve.New(depot.Memory().Serve())))
+	t.Cleanup(secure.Close)
+	plain := newGuarded(t, "ann:1")
+	run := func(args ...string) (int, string) {
+		var out bytes.Buffer
+		code := cli.Run(t.Context(), args, cli.Shell{Stdout: &out, Stderr: &out, Env: environment, Create: create, Registries: true})
+		return code, out.String()
+	}
+	auth := filepath.Join(dir, "auth.json")
+	require.NoError(t, os.WriteFile(auth, []byte(`{"auths":{"`+plain.host+`":{"auth":"YW5uOjE="}}}`), 0o600))
+	there, here := strings.TrimPrefix(secure.URL, "https://")+"/app:v1", plain.host+"/app:v1"
+	code, out := run("copy", "--plain-http=false", "--dest-insecure-skip-tls-verify", "oci:../../testdata/harbor:amd64", there)
+	require.Zero(t, code, out)
+	trust := []string{"--src-plain-http=false", "--src-insecure-skip-tls-verify"}
+	code, out = run(append(trust, "copy", there, here)...)
+	require.Equal(t, errs.Input.Exit(), code, "flags of a verb stand after it: %s", out)
+	code, out = run(append([]string{"copy", there, here, "--dest-authfile", auth}, trust...)...)
+	require.Zero(t, code, out)
+	require.Equal(t, []string{"ann:1"}, plain.secrets())
+	for _, args := range [][]string{{"--src-plain-http=false"}, {"--dest-plain-http=false", "--dest-insecure-skip-tls-verify"}} {
+		code, out = run(append([]string{"copy", there, here, "--dest-authfile", auth}, args...)...)
+		require.NotZero(t, code, "%v: %s", args, out)
+	}
+	code, out = run("copy", there, here, "--dest-plain-http=maybe")
+	require.Equal(t, errs.Input.Exit(), code)
+	require.Contains(t, out, `--dest-plain-http: "maybe" is neither true nor false`)
+}

@@ -34,12 +34,10 @@ func environment(_ context.Context, g cli.Global, events func(event.Event)) (*co
 		Stdin:  func(context.Context) (io.ReadCloser, error) { return io.NopCloser(os.Stdin), nil },
 		Stdout: func(ctx context.Context, _ string) (io.WriteCloser, error) { return env.Output(ctx, "") },
 	}
-	reads, err := newMux(g, "--creds", g.Creds, o)
+	reads, err := newMux(g, "--src-creds", g.Src, o)
 	writes := reads
-	if g.SrcCreds+g.DestCreds != "" {
-		if reads, err = newMux(g, "--src-creds", g.SrcCreds, o); err == nil {
-			writes, err = newMux(g, "--dest-creds", g.DestCreds, o)
-		}
+	if err == nil && (g.Src != cli.End{} || g.Dest != cli.End{}) {
+		writes, err = newMux(g, "--dest-creds", g.Dest, o)
 	}
 	if err != nil {
 		free()
@@ -67,14 +65,16 @@ func temporary() (scratch fsys.WritableDir, free func()) {
 	}
 }
 
-// newMux opens references with the credentials of a flag, or with the user's own where it was not given.
-func newMux(g cli.Global, flag, creds string, o transport.Options) (*transport.Mux, error) {
+// newMux opens references as the options of the command line say for one end, whose credentials a flag gives.
+func newMux(g cli.Global, flag string, e cli.End, o transport.Options) (*transport.Mux, error) {
+	if g = g.At(e); e.Creds == "" {
+		flag = "--creds"
+	}
 	fetcher, err := newFetcher(g)
 	if err != nil {
 		return nil, err
 	}
 	o.Fetcher = fetcher
-	g.Creds = creds
 	if o.Keychain, err = keychain(g, flag, o.Event); err != nil {
 		return nil, err
 	}
