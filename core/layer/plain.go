@@ -79,7 +79,7 @@ func (p *hosted) Read(b []byte) (int, error) {
 	}
 	n, err := p.z.Read(b)
 	p.done += int64(n)
-	if err == nil || err == io.EOF || p.ctx.Err() != nil || errs.Of(err) != errs.Internal {
+	if err == nil || err == io.EOF || !p.mayGoOn(err) {
 		return n, err
 	}
 	if err := p.giveUp(); err != nil || n > 0 {
@@ -87,6 +87,41 @@ func (p *hosted) Read(b []byte) (int, error) {
 	}
 	return p.ours.Read(b)
 }
+
+// Skipper is what a decompressor of the host's may be besides: one that passes over content without handing it out.
+type Skipper interface {
+	// Skip passes over n bytes. It returns how many they were, and an error where they are fewer, io.EOF at the end.
+	Skip(n int64) (int64, error)
+}
+
+// Seek moves on from where reading is, as tar.Reader does over the content of files. Like those of files it lets the next Read
+// tell that there is no such place. Kind unsupported where that would be no faster than reading.
+func (p *hosted) Seek(offset int64, whence int) (int64, error) {
+	z, ok := p.z.(Skipper)
+	if !ok || p.ours != nil || whence != io.SeekCurrent || offset < 0 {
+		return 0, errs.New(errs.Unsupported, "", "cannot seek here")
+	}
+	if offset == 0 {
+		return p.done, nil
+	}
+	to := p.done + offset
+	n, err := z.Skip(offset)
+	p.done += n
+	if err == nil || err == io.EOF {
+		return to, nil
+	}
+	if !p.mayGoOn(err) {
+		return 0, err
+	}
+	p.done = to
+	if err := p.giveUp(); err != io.EOF {
+		return to, err
+	}
+	return to, nil
+}
+
+// mayGoOn says whether it was the host that failed, and not what it reads.
+func (p *hosted) mayGoOn(err error) bool { return p.ctx.Err() == nil && errs.Of(err) == errs.Internal }
 
 // giveUp starts over with a decompressor of ours, and skips what was read already.
 func (p *hosted) giveUp() error {
@@ -97,7 +132,7 @@ func (p *hosted) giveUp() error {
 	}
 	p.ours = again
 	skipped := &pacer{ctx: p.ctx, yield: p.o.Yield}
-	_, err = io.CopyN(io.Discard, paced{skipped, again}, p.done)
+	_, err = io.CopyN(io.Discard, paced{skipped, again}, p.done) // io.EOF where there is less
 	return err
 }
 

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"encoding/hex"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -72,6 +74,54 @@ func TestHostGunzips(t *testing.T) {
 		require.Equal(t, []string{"a=", "a/x=1", "b=22", "c=", "d=444"}, got, name)
 	}
 	require.Equal(t, 3, used)
+}
+
+// skipping is browserLike that passes over content.
+type skipping struct {
+	browserLike
+	skips *int
+}
+
+func (z skipping) Skip(n int64) (int64, error) {
+	*z.skips++
+	return io.CopyN(io.Discard, z.browserLike, n)
+}
+
+// TestHostSkips: what nobody reads is passed over, also where the host gives up in the midst of it or the content ends.
+func TestHostSkips(t *testing.T) {
+	noise := make([]byte, 30_000)
+	_, _ = rand.NewChaCha8([32]byte{}).Read(noise)
+	archive := pack(t, "a/ a/x=1 big="+hex.EncodeToString(noise)+" c>b d=444")
+	skips := 0
+	o := layer.Options{Gunzip: func(_ context.Context, r io.Reader) (io.ReadCloser, error) {
+		z, err := gzip.NewReader(r)
+		require.NoError(t, err)
+		z.Multistream(false)
+		return skipping{browserLike{z, r}, &skips}, nil
+	}}
+	read := func(b blob, o layer.Options) (got []layer.Entry, err error) {
+		r, err := layer.Open(t.Context(), b, o)
+		require.NoError(t, err)
+		defer r.Close()
+		for {
+			e, err := r.Next()
+			if err != nil {
+				return got, err
+			}
+			got = append(got, e)
+		}
+	}
+	for name, b := range map[string]blob{
+		"one member": member(t, archive), "two": append(member(t, archive[:30_000]), member(t, archive[30_000:])...),
+		"cut off": member(t, archive[:30_000]), "cut off in the stored bytes": member(t, archive)[:20_000],
+	} {
+		skips = 0
+		want, wantErr := read(b, layer.Options{})
+		got, err := read(b, o)
+		require.Equal(t, want, got, name)
+		require.EqualError(t, err, wantErr.Error(), name)
+		require.Positive(t, skips, name)
+	}
 }
 
 // cut is a blob that breaks off, with an error that has a kind.

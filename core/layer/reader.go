@@ -27,7 +27,8 @@ type Options struct {
 	// Progress is told how many compressed bytes were read so far.
 	Progress func(done int64)
 	// Gunzip undoes gzip by means of the host that are faster than ours; nil where there are none. It may give up, with an
-	// error of no kind, on what it does not understand, as browsers do on files of several members: then ours go on.
+	// error of no kind, on what it does not understand, as browsers do on files of several members: then ours go on. It may return
+	// a [Skipper].
 	Gunzip func(ctx context.Context, r io.Reader) (io.ReadCloser, error)
 }
 
@@ -51,7 +52,7 @@ func Open(ctx context.Context, b content.Blob, o Options) (*Reader, error) {
 		return nil, errs.Wrap(subject, err)
 	}
 	pace := &pacer{ctx: ctx, yield: o.Yield}
-	t := tar.NewReader(paced{pace, p})
+	t := tar.NewReader(in(pace, p))
 	return &Reader{subject: subject, pace: pace, plain: p, tar: t, content: paced{pace, t}}, nil
 }
 
@@ -177,6 +178,17 @@ func (p paced) Read(b []byte) (int, error) {
 		}
 	}
 	return n, err
+}
+
+// in is p paced, and moved on by it where p can.
+func in(pace *pacer, p plain) io.Reader {
+	if s, ok := p.(io.Seeker); ok {
+		return struct {
+			paced
+			io.Seeker
+		}{paced{pace, p}, s}
+	}
+	return paced{pace, p}
 }
 
 // counter tells how much of the blob was read, at most once per progressStep, and at the end.

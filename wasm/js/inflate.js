@@ -8,6 +8,7 @@ const PIECE = 256 * 1024
 export class Inflater {
   #writer
   #reader
+  #input = new Uint8Array(0)
   #buffer = new Uint8Array(PIECE)
   #rest = new Uint8Array(0)
   #failed
@@ -16,6 +17,16 @@ export class Inflater {
     const { writable, readable } = new DecompressionStream('gzip')
     this.#writer = writable.getWriter()
     this.#reader = readable.getReader()
+  }
+
+  /**
+   * Where the bytes go that are to be written next: memory that is new costs more than filling it. A browser has read it when the promise
+   * of the write is kept, as the specification has it (Node has not).
+   * @param {number} length @returns {Uint8Array}
+   */
+  input(length) {
+    if (this.#input.length < length) this.#input = new Uint8Array(length)
+    return this.#input.subarray(0, length)
   }
 
   /** @param {Uint8Array} bytes @returns {Promise<void>} kept when there is room for more */
@@ -34,9 +45,24 @@ export class Inflater {
 
   /** @returns {Promise<Uint8Array>} a whole piece, but for the last one, until the next call; empty at the end */
   async read() {
+    let at = 0
+    await this.#take(PIECE, part => {
+      this.#buffer.set(part, at)
+      at += part.length
+    })
+    return this.#buffer.subarray(0, at)
+  }
+
+  /** @param {number} length @returns {Promise<number>} how many bytes were passed over: fewer at the end */
+  skip(length) {
+    return this.#take(length, () => {})
+  }
+
+  /** Takes as many bytes as there are, up to length. What fails after some have come is told by the next call. */
+  async #take(length, each) {
     if (this.#failed) throw this.#failed
     let at = 0
-    while (at < PIECE) {
+    while (at < length) {
       if (this.#rest.length === 0) {
         try {
           const { done, value } = await this.#reader.read()
@@ -44,16 +70,16 @@ export class Inflater {
           this.#rest = value
         } catch (err) {
           if (at === 0) throw err
-          this.#failed = err // after what came before it
+          this.#failed = err
           break
         }
       }
-      const part = this.#rest.subarray(0, PIECE - at)
-      this.#buffer.set(part, at)
+      const part = this.#rest.subarray(0, length - at)
+      each(part)
       at += part.length
       this.#rest = this.#rest.subarray(part.length)
     }
-    return this.#buffer.subarray(0, at)
+    return at
   }
 
   cancel() {

@@ -3,6 +3,7 @@ import { textOf } from './errors.js'
 import { turn } from './host.js'
 import { Inflater } from './inflate.js'
 import { keeping } from './kept.js'
+import { Input } from './pieces.js'
 import { relayFetch } from './relay.js'
 
 /**
@@ -76,7 +77,7 @@ export class Service {
       hidesHeaders: true,
       turn,
       gunzip: () => new Inflater(),
-      files: files.map(([name, file]) => [name, file instanceof Blob ? file : distant(file, ask)]),
+      files: files.map(([name, file]) => [name, new Input(file instanceof Blob ? file : distant(file, ask))]),
       fetch: this.#fetch(relay, keep),
       credential: credentials ? registry => ask({ type: 'credential', registry }) : undefined,
       event: text => post({ type: 'event', text }),

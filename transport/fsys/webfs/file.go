@@ -15,7 +15,8 @@ import (
 )
 
 // A read fetches a window of the Blob, since each costs a turn of the event loop. Some are kept: the layers of one archive
-// are read side by side from one file. Where one window follows another, the next is fetched while this one is used.
+// are read side by side from one file. Where one window follows another, the next ones come from a stream, which the browser reads
+// ahead of.
 const (
 	windowSize = 512 << 10 // bytes
 	maxWindows = 8
@@ -28,14 +29,14 @@ type file struct {
 	size int64
 
 	mu      sync.Mutex
-	windows []window
+	windows []*window
 }
 
-// window is a part of the Blob; its bytes are nil until somebody has waited for them.
+// window is a part of the Blob. One that has a stream moves on with it.
 type window struct {
 	off    int64
-	coming js.Value // the promise of an ArrayBuffer
 	b      []byte
+	stream js.Value // of what comes after the window, in pieces of windowSize; undefined where there is none
 }
 
 func newFile(ctx context.Context, blob js.Value) fsys.File {
@@ -51,6 +52,9 @@ func (f *file) Size() int64 { return f.size }
 func (f *file) Close() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	for _, w := range f.windows {
+		w.drop()
+	}
 	f.windows = nil
 	return nil
 }
@@ -85,36 +89,40 @@ func (f *file) name() string {
 func (f *file) copyFrom(p []byte, off int64) (int, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	start := off - off%windowSize
-	follows := f.index(start-windowSize) >= 0
-	w := f.take(start)
-	if follows && f.index(start+windowSize) < 0 && start+windowSize < f.size {
-		f.keep(f.fetch(start + windowSize))
-	}
-	if w.b == nil {
-		b, err := bytes(f.ctx, w.coming)
-		if err != nil {
-			return 0, err
-		}
-		w.b, w.coming = b, js.Value{}
+	w, err := f.window(off)
+	if err != nil {
+		return 0, err
 	}
 	f.keep(w)
-	if off-start >= int64(len(w.b)) {
+	if off >= w.end() {
 		return 0, io.ErrUnexpectedEOF // the file shrank
 	}
-	return copy(p, w.b[off-start:]), nil
+	return copy(p, w.b[off-w.off:]), nil
 }
 
-// index is that of the window at start, or -1.
-func (f *file) index(start int64) int {
-	return slices.IndexFunc(f.windows, func(w window) bool { return w.off == start })
+// window takes the one with off from those that are kept, or moves the one before it on, or fetches it.
+func (f *file) window(off int64) (*window, error) {
+	if w := f.take(func(w *window) bool { return w.off <= off && off < w.end() }); w != nil {
+		return w, nil
+	}
+	start := off - off%windowSize
+	if before := f.take(func(w *window) bool { return w.end() == start }); before != nil {
+		if before.stream.IsUndefined() {
+			before.stream = f.streamFrom(start)
+		}
+		if !before.stream.IsUndefined() {
+			return before, before.move(f.ctx)
+		}
+		f.keep(before)
+	}
+	return f.fetch(start)
 }
 
-// take removes the window at start from those that are kept; it is fetched where there is none.
-func (f *file) take(start int64) window {
-	i := f.index(start)
+// take removes the window that fits from those that are kept; nil where there is none.
+func (f *file) take(fits func(*window) bool) *window {
+	i := slices.IndexFunc(f.windows, fits)
 	if i < 0 {
-		return f.fetch(start)
+		return nil
 	}
 	w := f.windows[i]
 	f.windows = slices.Delete(f.windows, i, i+1)
@@ -122,30 +130,61 @@ func (f *file) take(start int64) window {
 }
 
 // keep puts w among the windows, in place of the one that was not used for longest.
-func (f *file) keep(w window) {
+func (f *file) keep(w *window) {
 	if len(f.windows) == maxWindows {
+		f.windows[0].drop()
 		f.windows = slices.Delete(f.windows, 0, 1)
 	}
 	f.windows = append(f.windows, w)
 }
 
-// fetch begins to read a window (https://w3c.github.io/FileAPI/#slice-method-algo).
-func (f *file) fetch(start int64) window {
+// fetch reads a window (https://w3c.github.io/FileAPI/#slice-method-algo). A file that changed on disk since it was chosen cannot
+// be read any more: the browser says NotReadableError.
+func (f *file) fetch(start int64) (*window, error) {
 	end := min(start+windowSize, f.size)
-	coming := f.blob.Call("slice", float64(start), float64(end)).Call("arrayBuffer")
-	coming.Call("catch", js.Global().Get("Function").Get("prototype")) // nobody may come to wait for it
-	return window{off: start, coming: coming}
-}
-
-// bytes waits for a window. A file that changed on disk since it was chosen cannot be read any more: the browser says
-// NotReadableError.
-func bytes(ctx context.Context, coming js.Value) ([]byte, error) {
-	buffer, err := promise.Await(ctx, coming)
+	buffer, err := promise.Await(f.ctx, f.blob.Call("slice", float64(start), float64(end)).Call("arrayBuffer"))
 	if err != nil {
 		return nil, err
 	}
-	array := js.Global().Get("Uint8Array").New(buffer)
-	b := make([]byte, array.Length())
-	js.CopyBytesToGo(b, array)
-	return b, nil
+	w := &window{off: start}
+	w.fill(js.Global().Get("Uint8Array").New(buffer))
+	return w, nil
+}
+
+// streamFrom begins to read the Blob from off to its end. It is undefined where the Blob, or the browser, cannot do that.
+func (f *file) streamFrom(off int64) js.Value {
+	if f.blob.Get("pieces").Type() != js.TypeFunction {
+		return js.Undefined()
+	}
+	return f.blob.Call("pieces", float64(off))
+}
+
+func (w *window) end() int64 { return w.off + int64(len(w.b)) }
+
+// move makes w the window after it.
+func (w *window) move(ctx context.Context) error {
+	piece, err := promise.Await(ctx, w.stream.Call("read"))
+	if err != nil {
+		w.drop()
+		return err
+	}
+	w.off = w.end()
+	w.fill(piece)
+	return nil
+}
+
+func (w *window) fill(piece js.Value) {
+	n := piece.Length()
+	if cap(w.b) < n {
+		w.b = make([]byte, n)
+	}
+	w.b = w.b[:n]
+	js.CopyBytesToGo(w.b, piece)
+}
+
+// drop ends the stream of a window that is not kept any more.
+func (w *window) drop() {
+	if !w.stream.IsUndefined() {
+		w.stream.Call("cancel")
+	}
 }

@@ -74,6 +74,54 @@ func TestWindows(t *testing.T) {
 	require.Equal(t, 11, slices, "one for each window")
 }
 
+// TestStream: where one window follows another, they come from a stream, also where two parts are read side by side.
+func TestStream(t *testing.T) {
+	const size, part = 6<<20 + 7, 3 << 20
+	content := strings.Repeat("0123456789", size/10+1)[:size]
+	slices, streams := 0, []int{}
+	real := blob(content)
+	slice := js.FuncOf(func(_ js.Value, args []js.Value) any {
+		slices++
+		return real.Call("slice", args[0], args[1])
+	})
+	defer slice.Release()
+	ended := 0
+	cancel := js.FuncOf(func(js.Value, []js.Value) any { ended++; return nil })
+	defer cancel.Release()
+	pieces := js.FuncOf(func(_ js.Value, args []js.Value) any {
+		at := args[0].Int()
+		streams = append(streams, at)
+		read := js.FuncOf(func(js.Value, []js.Value) any {
+			from := at
+			at = min(at+512<<10, size)
+			b := js.Global().Get("Uint8Array").New(at - from)
+			js.CopyBytesToJS(b, []byte(content[from:at]))
+			return js.Global().Get("Promise").Call("resolve", b)
+		})
+		t.Cleanup(read.Release)
+		return js.ValueOf(map[string]any{"read": read, "cancel": cancel})
+	})
+	defer pieces.Release()
+	fake := js.ValueOf(map[string]any{"size": size, "slice": slice, "pieces": pieces})
+	f, err := webfs.New(map[string]js.Value{"big": fake}).OpenFile(t.Context(), "big")
+	require.NoError(t, err)
+	p := make([]byte, 100<<10)
+	for at := 0; at < part; at += len(p) {
+		for _, off := range []int{at, part + at} {
+			n, err := f.ReadAt(p, int64(off))
+			require.True(t, err == nil || err == io.EOF && off+n == size, "%v", err)
+			require.True(t, string(p[:n]) == content[off:off+n], "at %d", off)
+		}
+	}
+	require.Equal(t, []int{512 << 10, part + 512<<10}, streams)
+	require.Equal(t, 2, slices, "the first window of each part")
+	n, err := f.ReadAt(p, 7)
+	require.NoError(t, err)
+	require.Equal(t, content[7:7+n], string(p))
+	require.NoError(t, f.Close())
+	require.Equal(t, 2, ended)
+}
+
 func TestReadsEndWithTheContext(t *testing.T) {
 	never := js.FuncOf(func(js.Value, []js.Value) any {
 		return js.ValueOf(map[string]any{"arrayBuffer": js.Global().Get("Function").New("return new Promise(() => {})")})

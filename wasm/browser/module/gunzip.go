@@ -3,6 +3,7 @@
 package module
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"sync"
@@ -33,6 +34,9 @@ type inflater struct {
 	source error // of what is decompressed
 }
 
+// skipped is how many bytes are worth a call of their own to pass over: the next piece may be there already.
+const skipped = 256 << 10
+
 // fed is how many bytes are written at once: each write costs a turn of the event loop, or several.
 const fed = 256 << 10
 
@@ -42,7 +46,7 @@ func (z *inflater) feed(r io.Reader) {
 	for {
 		n, err := r.Read(buf)
 		if n > 0 {
-			bytes := js.Global().Get("Uint8Array").New(n)
+			bytes := z.host.Call("input", n)
 			js.CopyBytesToJS(bytes, buf[:n])
 			if _, werr := promise.Await(z.ctx, z.host.Call("write", bytes)); werr != nil {
 				return // the reader is told as well
@@ -65,27 +69,63 @@ func (z *inflater) feed(r io.Reader) {
 
 func (z *inflater) Read(p []byte) (int, error) {
 	if len(z.rest) == 0 {
-		got, err := promise.Await(z.ctx, z.host.Call("read"))
-		if err != nil {
-			z.mu.Lock()
-			defer z.mu.Unlock()
-			if z.source != nil {
-				return 0, z.source
-			}
+		if err := z.next(); err != nil {
 			return 0, err
 		}
-		n := got.Length()
-		if n == 0 {
-			return 0, io.EOF
-		}
-		if cap(z.piece) < n {
-			z.piece = make([]byte, n)
-		}
-		z.rest = z.piece[:js.CopyBytesToGo(z.piece[:cap(z.piece)], got)]
 	}
 	n := copy(p, z.rest)
 	z.rest = z.rest[n:]
 	return n, nil
+}
+
+// next gets another piece.
+func (z *inflater) next() error {
+	got, err := z.ask("read")
+	if err != nil {
+		return err
+	}
+	n := got.Length()
+	if n == 0 {
+		return io.EOF
+	}
+	if cap(z.piece) < n {
+		z.piece = make([]byte, n)
+	}
+	z.rest = z.piece[:js.CopyBytesToGo(z.piece[:cap(z.piece)], got)]
+	return nil
+}
+
+// Skip implements [layer.Skipper]: what is passed over stays in JavaScript, but for a piece or so.
+func (z *inflater) Skip(n int64) (int64, error) {
+	done := min(n, int64(len(z.rest)))
+	z.rest = z.rest[done:]
+	if n-done >= skipped {
+		got, err := z.ask("skip", float64(n-done))
+		if err != nil {
+			return done, err
+		}
+		done += int64(got.Float()) // where they are fewer, the next piece tells why
+	}
+	for done < n {
+		if err := z.next(); err != nil {
+			return done, err
+		}
+		k := min(n-done, int64(len(z.rest)))
+		z.rest = z.rest[k:]
+		done += k
+	}
+	return done, nil
+}
+
+// ask calls a method of the host that promises something. Where the stream failed because its source did, that is the error.
+func (z *inflater) ask(method string, args ...any) (js.Value, error) {
+	v, err := promise.Await(z.ctx, z.host.Call(method, args...))
+	if err == nil {
+		return v, nil
+	}
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	return v, cmp.Or(z.source, err)
 }
 
 // Close ends the decompression, and the reading of what it gets.

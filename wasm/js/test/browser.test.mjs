@@ -192,14 +192,14 @@ test('Blobs go to the Worker, everything else is read through the page and close
     for (const [name, file] of host.files) {
       const part = await file.slice(2, 5).arrayBuffer().catch(err => err.message)
       got[name] = typeof part === 'string' ? part : [file.size, part.byteLength, Buffer.from(part).toString()]
-      if (name === 'blob') got.isBlob = file instanceof Blob
+      if (file.blob instanceof Blob) got.isBlob = name
     }
     closedBefore = closed.length
     host.result(JSON.stringify(got))
   })
   const part = [10, 3, '234']
   assert.deepEqual(await stevedore.one({}, { inputs }), {
-    blob: part, isBlob: true, bytes: part, 'dir/sub/file': part, 'lazy/x': part, 'lazy/d/y': part,
+    blob: part, isBlob: 'blob', bytes: part, 'dir/sub/file': part, 'lazy/x': part, 'lazy/d/y': part,
     greedy: 'an input gave 10 bytes where 3 were asked for',
   })
   assert.equal(closedBefore, 0)

@@ -53,3 +53,26 @@ test('an abort is told to the reader', async () => {
   inflater.abort()
   await assert.rejects(inflater.read())
 })
+
+test('what is passed over is counted, and what follows is given', async () => {
+  const inflater = new Inflater()
+  const stored = gzipSync(content)
+  const written = (async () => {
+    await inflater.write(stored.subarray(0, 600_000))
+    inflater.close()
+  })().catch(() => {})
+  assert.equal(await inflater.skip(1000), 1000)
+  assert.ok(Buffer.from(await inflater.read()).equals(content.subarray(1000, 1000 + 262144)))
+  const rest = await inflater.skip(1e9)
+  assert.ok(rest > 200_000 && rest < content.length, `${rest}`)
+  await assert.rejects(inflater.read(), 'it was cut off')
+  await assert.rejects(inflater.skip(1))
+  await written
+})
+
+test('there is room for what is to be written, in the same memory', () => {
+  const inflater = new Inflater()
+  const room = inflater.input(1000)
+  assert.deepEqual([room.length, inflater.input(10).length, inflater.input(10).buffer === room.buffer], [1000, 10, true])
+  assert.equal(inflater.input(2000).length, 2000)
+})
