@@ -19,7 +19,7 @@ import (
 type BundleIn struct {
 	Archive     string   `json:"archive" arg:"ARCHIVE" help:"oci-archive:FILE, FILE or - for standard output; oci:FOLDER makes a layout instead"`
 	Refs        []string `json:"refs" arg:"REF..." help:"images that go into it, each under its whole name"`
-	Since       string   `json:"since,omitempty" help:"an earlier bundle, or a registry (host or docker://host): blobs that are there are left out"`
+	Since       string   `json:"since,omitempty" help:"an earlier bundle, or a registry (host or docker://host): blobs that the repository of an image has there are left out"`
 	Platforms   []string `json:"platforms,omitempty" flag:"platform" help:"as copy's (repeat the flag)"`
 	NoReferrers bool     `json:"noReferrers,omitempty" help:"leave out what refers to the images, and cosign's tags of them"`
 }

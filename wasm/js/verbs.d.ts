@@ -511,7 +511,7 @@ export interface BundleIn {
   archive: string;
   /** images that go into it, each under its whole name */
   refs: string[];
-  /** an earlier bundle, or a registry (host or docker://host): blobs that are there are left out */
+  /** an earlier bundle, or a registry (host or docker://host): blobs that the repository of an image has there are left out */
   since?: string;
   /** as copy's (repeat the flag) */
   platforms?: string[];
