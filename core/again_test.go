@@ -3,9 +3,11 @@ package core_test
 import (
 	"cmp"
 	"context"
+	"io"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -136,4 +138,29 @@ func TestDryRunMounts(t *testing.T) {
 	done, err := core.Copy(t.Context(), env, in)
 	require.NoError(t, err)
 	require.Equal(t, dry.Destinations, done.Destinations)
+}
+
+// TestSurveyAsksOnce: what a copy leaves behind is worth no retries of a registry that has everything but that.
+func TestSurveyAsksOnce(t *testing.T) {
+	server := serve.New(depot.Memory().Serve())
+	var looks atomic.Int32
+	ill := fetchshim.Func(func(ctx context.Context, req *fetchshim.Request) (*fetchshim.Response, error) {
+		if signature(req.URL) {
+			looks.Add(1)
+			return nil, &fetchshim.Fault{Kind: fetchshim.Network, URL: req.URL, Err: io.ErrUnexpectedEOF}
+		}
+		return server.Fetch(ctx, req)
+	})
+	src := mem.New()
+	tagImage(t, src, "v1", contenttest.NewImage())
+	mux := transport.New(transport.Options{Fetcher: ill, Mem: map[string]content.Source{"src": src, "dst": mem.New()}})
+	env := &core.Env{Source: mux.Open, Sink: mux.Create}
+	for _, in := range []core.CopyIn{
+		{Source: "mem:src:v1", Destinations: []string{"localhost/a:v1"}},
+		{Source: "localhost/a:v1", Destinations: []string{"mem:dst:v1"}},
+	} {
+		_, err := core.Copy(t.Context(), env, in)
+		require.NoError(t, err)
+	}
+	require.EqualValues(t, 2, looks.Load(), "one for referrers, one for a signature's tag")
 }

@@ -114,8 +114,10 @@ func (p *Plan) addTag(ctx context.Context, n *node, tag string, found *[]*node) 
 	return nil
 }
 
-// survey says what belongs to the root and is not asked for, so that nothing is lost without a word. It is no reason to fail.
+// survey says what belongs to the root and is not asked for, so that nothing is lost without a word. It is no reason to fail, or to
+// wait for a registry that is down, of which a mirror has the image.
 func (p *Plan) survey(ctx context.Context) []string {
+	ctx = content.Once(ctx)
 	tags := make(chan []string, 1)
 	go func() { tags <- p.surveyTags(ctx) }()
 	kinds := map[string]int{}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stevedore-oci/stevedore/core/content"
 	"github.com/stevedore-oci/stevedore/core/distspec"
 	"github.com/stevedore-oci/stevedore/core/errs"
 	"github.com/stevedore-oci/stevedore/core/event"
@@ -60,7 +61,7 @@ func (p *passing) Unwrap() error { return p.error }
 func (r *repository) send(ctx context.Context, t auth.Target, req *fetchshim.Request, subject string) (*fetchshim.Response, error) {
 	for try := 1; ; try++ {
 		o := r.c.attempt(ctx, t, req, subject, try)
-		if !o.again || try >= o.tries {
+		if !o.again || try >= o.tries || content.IsOnce(ctx) {
 			return o.resp, o.err
 		}
 		if o.resp != nil {
@@ -85,7 +86,7 @@ func (r *repository) get(ctx context.Context, req *fetchshim.Request, limit int6
 			return resp, raw, nil
 		}
 		_ = resp.Body.Close()
-		if errs.Of(err) != errs.Network || try >= tries {
+		if errs.Of(err) != errs.Network || try >= tries || content.IsOnce(ctx) {
 			return nil, nil, err
 		}
 		if err := r.pause(ctx, subject, err.Error(), backoff(try)); err != nil {
