@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/opencontainers/go-digest"
@@ -79,6 +80,7 @@ func hostileImage(t *testing.T) string {
 			{"index.html", page}, {"picture.svg", svg}, {"picture.png", svg}, {"a.json", `{"` + `\u003cimg src=x onerror=alert(7)>": "` + `\u003cscript>alert(8)\u003c/script>", "__proto__": {"ran": 1}}`},
 			{mark, mark}, {"dir " + script + "/" + mark, script}, {"javascript:alert(9)", "x"}, {"names/\u202egnp.exe", "x"}, {"names/new\nline", "x"},
 			{"names/../../escape", "x"}, {"${7*7}{{7*7}}", "${alert(10)}{{constructor.constructor('alert(11)')()}}"},
+			{"Größe/日本/" + strings.Repeat("long ", 580), "x"},
 			{"fake.gif", "GIF89a" + script}, {"fake.elf", "\x7fELF\x02\x01\x01" + string(make([]byte, 9)) + "\xff\xff\xff\xff" + page},
 		} {
 			add(e)

@@ -179,6 +179,11 @@ test('what a hostile image says never becomes markup', async () => {
     return Array.from(tree.walk(), number => tree.node(number).path)
   })
   assert.ok(paths.some(p => p.includes('<img')))
+  assert.ok(paths.some(p => p.startsWith('/Größe/日本/long ') && p.length > 2900))
+  assert.deepEqual(await tab.run(paths => {
+    const { tree } = document.querySelector('stevedore-inspector').session
+    return paths.filter(path => tree.find(path)?.path !== path)
+  }, paths), [])
   for (const path of paths) {
     await look({ tab: 'files', path })
     await tab.run(() => new Promise(r => setTimeout(r, 120)))
