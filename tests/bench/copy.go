@@ -15,7 +15,7 @@ const copyMegabytes = 1050
 const (
 	registryLimits = "the registry, and SHA-256, which both ends compute over every byte on the same processors."
 	requestLimits  = "the registry's answers; no blob moves."
-	againLimits    = "starting a process, half of it and more, and the registry's answers.."
+	againLimits    = "starting a process, half of it and more, and the registry's answers."
 )
 
 // copyGroups are the directions, a section each, so that one can be measured anew in a few minutes.
