@@ -15,7 +15,7 @@ import (
 func FuzzTagPage(f *testing.F) {
 	for _, s := range []string{
 		`{"name":"a","tags":["a","b"]}`, `{"tags":null}`, `{}`, `{"x":{"tags":["no"]},"tags":["y"]}`, `{"tags":[1]}`, `{"tags":["a"`, `[]`, `{"tags":["a"],"tags":["b"]}`,
-		`{"tags":["\ud800"]}`, `{"tags":{}}`, "", "<html>", `{"tags":[]}x`, "\ufeff{}",
+		`{"tags":["\ud800"]}`, `{"tags":{}}`, "", "<html>", `{"tAgs":["0"]}`, `{"tags":[]}x`, "\ufeff{}",
 	} {
 		f.Add(s)
 	}
@@ -28,10 +28,14 @@ func FuzzTagPage(f *testing.F) {
 			require.Contains(t, []errs.Kind{errs.Input, errs.Unsupported}, errs.Of(err), "%v", err)
 			return
 		}
-		var whole struct{ Tags []string }
-		require.NoError(t, json.Unmarshal([]byte(page), &whole))
-		if strings.Count(strings.ToLower(page), "tags") == 1 { // otherwise it is a matter of which one counts
-			require.ElementsMatch(t, whole.Tags, got)
+		var fields map[string]json.RawMessage // a struct would take members in another case as well
+		require.NoError(t, json.Unmarshal([]byte(page), &fields))
+		if strings.Count(page, "tags") == 1 && !strings.Contains(page, `\u`) { // otherwise it is a matter of which one counts
+			var whole []string
+			if raw, ok := fields["tags"]; ok {
+				require.NoError(t, json.Unmarshal(raw, &whole))
+			}
+			require.ElementsMatch(t, whole, got)
 		}
 	})
 }
