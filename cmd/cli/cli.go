@@ -170,9 +170,9 @@ func globals(root *cobra.Command, sh *Shell, g *Global) {
 }
 
 func check(g *Global) error {
-	for flag, value := range map[string]string{"--plain-http": g.PlainHTTP, "--src-plain-http": g.Src.PlainHTTP, "--dest-plain-http": g.Dest.PlainHTTP} {
-		if !slices.Contains([]string{"", "true", "false"}, value) {
-			return errs.New(errs.Input, flag, "%q is neither true nor false", value)
+	for _, f := range []struct{ flag, value string }{{"--plain-http", g.PlainHTTP}, {"--src-plain-http", g.Src.PlainHTTP}, {"--dest-plain-http", g.Dest.PlainHTTP}} {
+		if !slices.Contains([]string{"", "true", "false"}, f.value) {
+			return errs.New(errs.Input, f.flag, "%q is neither true nor false", f.value)
 		}
 	}
 	switch {
