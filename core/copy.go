@@ -47,7 +47,8 @@ type CopyOut struct {
 type Copied struct {
 	References []string      `json:"references"`
 	Digest     digest.Digest `json:"digest" help:"of what these name now: another one than elsewhere where the endpoint holds no index"`
-	Manifests  int           `json:"manifests"`
+	Manifests  int           `json:"manifests" help:"of the image, and of what comes with it"`
+	Written    int           `json:"written" help:"of the manifests: those that were not there, or not under that name or among the referrers"`
 	Stored     xfer.Count    `json:"stored" help:"read and written"`
 	Existed    xfer.Count    `json:"existed" help:"there already"`
 	Mounted    xfer.Count    `json:"mounted" help:"taken over inside the registry"`
@@ -203,9 +204,14 @@ func (c copier) copy(ctx context.Context, plan *xfer.Plan, e endpoint, out *Copy
 			out.Left = append(out.Left, l)
 		}
 	}
-	done.Manifests, done.Stored, done.Existed, done.Mounted, done.Linked, done.Repaired =
-		report.Manifests, report.Stored, report.Existed, report.Mounted, some(report.Linked), report.Repaired
+	done.Manifests, done.Written, done.Stored, done.Existed, done.Mounted, done.Linked, done.Repaired =
+		report.Manifests, report.Written, report.Stored, report.Existed, report.Mounted, some(report.Linked), report.Repaired
 	return done, nil
+}
+
+// Nothing says whether the endpoint stays, or stayed, as it was: it has all under these names already.
+func (c Copied) Nothing() bool {
+	return xfer.Report{Written: c.Written, Stored: c.Stored, Mounted: c.Mounted, Repaired: c.Repaired}.Nothing()
 }
 
 // some is c, and nil where it counts nothing.
@@ -258,13 +264,13 @@ func (c copier) estimate(ctx context.Context, plan *xfer.Plan, e endpoint) (repo
 			return report, nil, err
 		}
 	}
-	var have content.BlobStatter
+	var have content.Source
 	if there := c.env.written(); there.Source != nil {
 		if dst, err := there.Source(ctx, e.refs[0]); err == nil {
 			defer dst.Close()
-			have, _ = content.As[content.BlobStatter](dst)
+			have = dst
 		}
 	}
-	report, err = plan.Estimate(ctx, have)
+	report, err = plan.Estimate(ctx, have, e.names())
 	return report, plan, err
 }

@@ -92,10 +92,7 @@ func (l *loader) list(ctx context.Context, lister content.TagLister, match func(
 }
 
 func (l *loader) load(ctx context.Context, name string) SyncItem {
-	it := SyncItem{Source: name, Action: "copied"}
-	if l.in.DryRun {
-		it.Action = "would copy"
-	}
+	it := SyncItem{Source: name}
 	if err := l.copy(ctx, name, &it); err != nil {
 		w := errs.WireOf(err)
 		it.Action, it.Error = "failed", &w
@@ -121,7 +118,8 @@ func (l *loader) copy(ctx context.Context, name string, it *SyncItem) error {
 	} else {
 		report, err = l.move(ctx, plan, dst)
 	}
-	it.Manifests, it.Left = report.Manifests, plan.Left()
+	it.Action = action(l.in.DryRun, report.Nothing())
+	it.Manifests, it.Written, it.Left = report.Manifests, report.Written, plan.Left()
 	it.Stored, it.Existed, it.Mounted, it.Linked = &report.Stored, &report.Existed, &report.Mounted, some(report.Linked)
 	return err
 }

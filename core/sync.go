@@ -43,7 +43,8 @@ type SyncItem struct {
 	Action      string        `json:"action" enum:"copied,unchanged,deleted,failed,would copy,would delete"`
 	Digest      digest.Digest `json:"digest,omitempty"`
 	Replaced    digest.Digest `json:"replaced,omitempty" help:"what the destination had before"`
-	Manifests   int           `json:"manifests,omitempty"`
+	Manifests   int           `json:"manifests,omitempty" help:"as copy's"`
+	Written     int           `json:"written,omitempty" help:"as copy's"`
 	Stored      *xfer.Count   `json:"stored,omitempty"`
 	Existed     *xfer.Count   `json:"existed,omitempty"`
 	Mounted     *xfer.Count   `json:"mounted,omitempty"`
@@ -270,15 +271,24 @@ func (s *syncer) copy(ctx context.Context, t task) (SyncItem, error) {
 		return it, err
 	}
 	d := out.Destinations[0]
-	it.Action, it.Digest, it.Manifests, it.Retries, it.Left = "copied", out.Digest, d.Manifests, d.Retries, out.Left
+	it.Action, it.Digest, it.Retries, it.Left = action(s.in.DryRun, d.Nothing()), out.Digest, d.Retries, out.Left
+	it.Manifests, it.Written = d.Manifests, d.Written
 	it.Stored, it.Existed, it.Mounted, it.Linked = &d.Stored, &d.Existed, &d.Mounted, d.Linked
 	if before != out.Digest {
 		it.Replaced = before
 	}
-	if s.in.DryRun {
-		it.Action = "would copy"
-	}
 	return it, nil
+}
+
+// action says what was done about an image that was not known to be unchanged.
+func action(dry, nothing bool) string {
+	switch {
+	case nothing:
+		return "unchanged"
+	case dry:
+		return "would copy"
+	}
+	return "copied"
 }
 
 // unchanged compares digests, by a HEAD request to each end where that is possible, both at once. What the copy would change, or

@@ -11,13 +11,16 @@ import (
 
 // copied prints what copy did: a line for each destination, then what the reader should know.
 func (p *printer) copied(o core.CopyOut) error {
-	verb := "copied"
-	if o.DryRun {
-		verb = "would copy"
-	}
 	for i, d := range o.Destinations {
+		line := "copied %s to %s\n"
+		switch {
+		case d.Nothing():
+			line = "unchanged %s at %s\n"
+		case o.DryRun:
+			line = "would copy %s to %s\n"
+		}
 		for _, r := range d.References {
-			fmt.Fprintf(p.w, "%s %s to %s\n", verb, plain(o.Source), p.bold(plain(r)))
+			fmt.Fprintf(p.w, line, plain(o.Source), p.bold(plain(r)))
 		}
 		fmt.Fprintf(p.w, "  %s\n", strings.Join(counts(d, o.DryRun), ", "))
 		if i+1 < len(o.Destinations) && o.Destinations[i+1].Digest == d.Digest {
@@ -46,6 +49,9 @@ func counts(d core.Copied, dry bool) []string {
 	}
 	wrote := xfer.Count{Blobs: d.Stored.Blobs - linked.Blobs, Bytes: d.Stored.Bytes - linked.Bytes}
 	out := []string{plural(d.Manifests, "manifest")}
+	if d.Written > 0 && d.Written < d.Manifests { // none is there already, as the blobs are then, too
+		out[0] = fmt.Sprintf("%d of %s", d.Written, out[0])
+	}
 	for _, c := range []struct {
 		count xfer.Count
 		how   string
@@ -88,7 +94,7 @@ func (p *printer) synced(it core.SyncItem) error {
 			fmt.Fprintf(p.w, "\n             hint: %s", plain(it.Error.Hint))
 		}
 	case it.Stored != nil:
-		d := core.Copied{Manifests: it.Manifests, Stored: *it.Stored, Existed: *it.Existed, Mounted: *it.Mounted, Linked: it.Linked, Retries: it.Retries}
+		d := core.Copied{Manifests: it.Manifests, Written: it.Written, Stored: *it.Stored, Existed: *it.Existed, Mounted: *it.Mounted, Linked: it.Linked, Retries: it.Retries}
 		fmt.Fprintf(p.w, "  %s", p.dim(strings.Join(counts(d, strings.HasPrefix(it.Action, "would")), ", ")))
 	}
 	for _, l := range it.Left {

@@ -6,6 +6,8 @@ import (
 
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/stevedore-oci/stevedore/core/oci"
 )
 
 // ImagesOnly is a Sink that cannot hold an index, as a docker archive cannot: one image of it has to be chosen.
@@ -16,6 +18,12 @@ type ImagesOnly interface{ ImagesOnly() bool }
 // same descriptor stores it anew instead of finding that it exists.
 type Checker interface {
 	CheckBlob(ctx context.Context, d v1.Descriptor) error
+}
+
+// Changer is a Sink that finds out only while it writes what it had already.
+type Changer interface {
+	// Changed says, after Commit, whether doc was not there yet, or not under the name it was put with.
+	Changed(doc oci.Document) bool
 }
 
 // Leftover is a part of a blob that a copy left which broke off.

@@ -7,9 +7,11 @@ import (
 	"github.com/stevedore-oci/stevedore/core/errs"
 )
 
-// Estimate is the report of a move to where the blobs are that have knows; nil for an empty place. Layers that would be
-// compressed anew count with their present size, and what the registry may take over from another repository as mounted.
-func (p *Plan) Estimate(ctx context.Context, have content.BlobStatter) (Report, error) {
+// Estimate is the report of a move to an endpoint, under names as [Plan.Move] has them; dst is what is there, nil for an empty place.
+// Layers that would be compressed anew count with their present size, and what the registry may take over from another repository
+// as mounted.
+func (p *Plan) Estimate(ctx context.Context, dst content.Source, names []string) (Report, error) {
+	have, _ := content.As[content.BlobStatter](dst)
 	blobs, err := p.Blobs()
 	if err != nil {
 		return Report{}, p.wrap(err)
@@ -34,6 +36,15 @@ func (p *Plan) Estimate(ctx context.Context, have content.BlobStatter) (Report, 
 		return Report{}, p.wrap(err)
 	}
 	r := Report{Root: out[p.root.digest].descriptor(), Manifests: len(out)}
+	held, missing := p.there(ctx, dst, out, names), map[*node]bool{}
+	for _, w := range p.namings(out, names) {
+		missing[w.node] = missing[w.node] || !held[w]
+	}
+	for _, absent := range missing {
+		if absent {
+			r.Written++
+		}
+	}
 	mounter, _ := content.As[content.Mounter](have)
 	for i, d := range blobs {
 		switch {

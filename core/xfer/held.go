@@ -2,7 +2,7 @@ package xfer
 
 import (
 	"context"
-	"slices"
+	"maps"
 	"sync"
 
 	"github.com/opencontainers/go-digest"
@@ -21,67 +21,59 @@ type naming struct {
 }
 
 // namings lists what the copy writes, in the order in which it is written: children first, the root under its names last.
-func (m *mover) namings(out map[digest.Digest]output, names []string) []naming {
+func (p *Plan) namings(out outputs, names []string) []naming {
 	var all []naming
-	for _, n := range m.order() {
-		if n == m.root && len(m.extras) == 0 {
+	for _, n := range p.order() {
+		if n == p.root && len(p.extras) == 0 {
 			continue // its names are written below, and nothing has to find it before
 		}
 		all = append(all, naming{n, identity(out[n.digest])})
 	}
-	for _, e := range m.extras {
+	for _, e := range p.extras {
 		if e.tag != "" {
 			all = append(all, naming{e.node, e.tag})
 		}
 	}
 	if len(names) == 0 {
-		names = []string{identity(out[m.root.digest])}
+		names = []string{identity(out[p.root.digest])}
 	}
 	for _, name := range names {
-		all = append(all, naming{m.root, name})
+		all = append(all, naming{p.root, name})
 	}
 	return all
 }
 
-// held finds out which manifests are there under their names already, at an endpoint that answers that without sending them.
+// there finds out which manifests are there under their names already, at an endpoint that answers that without sending them.
 // They are not written, and blobs that only they list are not looked for: registries take a manifest when they have what it
 // lists, and a copy that has nothing to do is a question and changes nothing. Where the root is not there, nothing else is asked
-// for. It is no reason to fail: what is not known is written. all says that nothing is left to write.
-func (m *mover) held(ctx context.Context, names []string) (held map[naming]bool, all bool) {
-	resolver, ok := content.As[content.Resolver](m.dst)
-	if !ok || m.o.VerifyExisting || m.o.Compress != "" { // digests of what is compressed anew are not known yet
-		return nil, false
+// for. It is no reason to fail: what is not known is written.
+func (p *Plan) there(ctx context.Context, dst any, out outputs, names []string) map[naming]bool {
+	resolver, ok := content.As[content.Resolver](dst)
+	if !ok || p.o.VerifyExisting || p.o.Compress != "" { // digests of what is compressed anew are not known yet
+		return nil
 	}
-	out, err := m.rewrite(nil)
-	if err != nil {
-		return nil, false
-	}
-	roots, others := []naming{{m.root, identity(out[m.root.digest])}}, []naming{}
-	writes := m.namings(out, names)
-	for _, w := range writes {
+	roots, others := []naming{{p.root, identity(out[p.root.digest])}}, []naming{}
+	for _, w := range p.namings(out, names) {
 		switch {
-		case w.node != m.root:
+		case w.node != p.root:
 			others = append(others, w)
 		case w != roots[0]:
 			roots = append(roots, w)
 		}
 	}
-	held = map[naming]bool{}
-	if m.look(ctx, resolver, out, roots, held); len(held) > 0 {
-		m.look(ctx, resolver, out, others, held)
+	held := look(ctx, resolver, out, roots)
+	if len(held) > 0 {
+		maps.Copy(held, look(ctx, resolver, out, others))
 	}
-	return held, !slices.ContainsFunc(writes, func(w naming) bool { return !held[w] })
+	return listed(ctx, dst, out, held)
 }
 
-// look adds to held what of all the resolver knows. What has a subject is written in any case, since only that mends a list of
-// referrers that a client keeps.
-func (m *mover) look(ctx context.Context, resolver content.Resolver, out map[digest.Digest]output, all []naming, held map[naming]bool) {
+// look returns what of all the resolver knows.
+func look(ctx context.Context, resolver content.Resolver, out outputs, all []naming) map[naming]bool {
 	var mu sync.Mutex
+	held := map[naming]bool{}
 	_ = parallel(ctx, looks, len(all), func(ctx context.Context, i int) error {
 		o := out[all[i].node.digest]
-		if _, refers := o.doc.Subject(); refers {
-			return nil
-		}
 		name := all[i].name
 		if name == "" {
 			name = o.doc.Digest().String()
@@ -93,6 +85,45 @@ func (m *mover) look(ctx context.Context, resolver content.Resolver, out map[dig
 		}
 		return nil
 	}) // an error is that it was cancelled, which the next step finds, too
+	return held
+}
+
+// listed takes out of held what refers to a manifest in whose list of referrers it is not: registries learn of a referrer when
+// it is put, and where they keep no list, only the client that puts it does. One list is read for each subject.
+func listed(ctx context.Context, dst any, out outputs, held map[naming]bool) map[naming]bool {
+	var subjects []digest.Digest
+	about := map[digest.Digest][]naming{}
+	for w := range held {
+		if subject, refers := out[w.node.digest].doc.Subject(); refers {
+			if about[subject.Digest] == nil {
+				subjects = append(subjects, subject.Digest)
+			}
+			about[subject.Digest] = append(about[subject.Digest], w)
+		}
+	}
+	src, ok := content.As[content.Source](dst)
+	lists := make([]map[digest.Digest]bool, len(subjects))
+	_ = parallel(ctx, looks, len(subjects), func(ctx context.Context, i int) error {
+		lists[i] = map[digest.Digest]bool{}
+		if !ok {
+			return nil
+		}
+		for d, err := range content.Referrers(ctx, src, subjects[i]) {
+			if err != nil {
+				return nil // what was listed before it is
+			}
+			lists[i][d.Digest] = true
+		}
+		return nil
+	})
+	for i, subject := range subjects {
+		for _, w := range about[subject] {
+			if !lists[i][out[w.node.digest].digest] {
+				delete(held, w)
+			}
+		}
+	}
+	return held
 }
 
 func same(a, b v1.Descriptor) bool {
@@ -100,13 +131,13 @@ func same(a, b v1.Descriptor) bool {
 }
 
 // needed are the blobs of manifests that are not held, by digest.
-func (m *mover) needed(held map[naming]bool) map[digest.Digest]bool {
+func (p *Plan) needed(held map[naming]bool) map[digest.Digest]bool {
 	whole := map[*node]bool{}
 	for w := range held {
 		whole[w.node] = true
 	}
 	needed := map[digest.Digest]bool{}
-	for _, n := range m.order() {
+	for _, n := range p.order() {
 		if whole[n] {
 			continue
 		}

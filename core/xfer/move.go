@@ -2,6 +2,7 @@ package xfer
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 
@@ -48,9 +49,13 @@ func (m *mover) move(ctx context.Context, names []string) error {
 		size += d.Size
 	}
 	m.o.Event(event.Event{Kind: event.Started, Subject: m.subject, Total: size, Message: event.Image})
-	held, all := m.held(ctx, names)
+	out, err := m.rewrite(nil)
+	if err != nil {
+		return err
+	}
+	held := m.there(ctx, m.dst, out, names)
 	left := make(chan []string, 1)
-	if all {
+	if !slices.ContainsFunc(m.namings(out, names), func(w naming) bool { return !held[w] }) {
 		left <- nil // what was left behind was said when there was something to copy
 	} else {
 		go func() { left <- m.survey(ctx) }()
@@ -68,10 +73,12 @@ func (m *mover) move(ctx context.Context, names []string) error {
 	if err != nil {
 		return err
 	}
-	if err := m.manifests(ctx, names, held); err != nil {
-		return err
+	if len(m.anew) > 0 {
+		if out, err = m.rewrite(m.anew); err != nil {
+			return err
+		}
 	}
-	if err := m.dst.Commit(ctx); err != nil {
+	if err := m.manifests(ctx, out, names, held); err != nil {
 		return err
 	}
 	m.o.Event(event.Event{Kind: event.Finished, Subject: m.subject, Done: size, Total: size, Message: event.Image})
@@ -147,12 +154,9 @@ func (m *mover) skip(d v1.Descriptor) {
 	m.report.count(content.Existed, d.Size)
 }
 
-// manifests writes what became of the manifests, children first and the root under its names, but for those that are held.
-func (m *mover) manifests(ctx context.Context, names []string, held map[naming]bool) error {
-	out, err := m.rewrite(m.anew)
-	if err != nil {
-		return err
-	}
+// manifests writes what became of the manifests, children first and the root under its names, but for those that are held, and
+// commits them.
+func (m *mover) manifests(ctx context.Context, out outputs, names []string, held map[naming]bool) error {
 	for _, w := range m.namings(out, names) {
 		o := out[w.node.digest]
 		if err := fits(w.name, o); err != nil {
@@ -165,8 +169,24 @@ func (m *mover) manifests(ctx context.Context, names []string, held map[naming]b
 			return err
 		}
 	}
+	if err := m.dst.Commit(ctx); err != nil {
+		return err
+	}
 	m.report.Root, m.report.Manifests = out[m.root.digest].descriptor(), len(m.order())
+	m.report.Written = len(m.written(out, names, held))
 	return nil
+}
+
+// written are the manifests that the destination did not have as they had to be.
+func (m *mover) written(out outputs, names []string, held map[naming]bool) map[*node]bool {
+	changer, tells := content.As[content.Changer](m.dst)
+	written := map[*node]bool{}
+	for _, w := range m.namings(out, names) {
+		if !held[w] && (!tells || changer.Changed(out[w.node.digest].doc)) {
+			written[w.node] = true
+		}
+	}
+	return written
 }
 
 // identity is how a child is addressed: "" stands for its SHA-256 digest.

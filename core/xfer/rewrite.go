@@ -23,10 +23,13 @@ func (o output) descriptor() v1.Descriptor {
 	return v1.Descriptor{MediaType: o.doc.MediaType, Digest: o.digest, Size: int64(len(o.doc.Raw))}
 }
 
+// outputs are what becomes of manifests, by their digests at the source.
+type outputs map[digest.Digest]output
+
 // rewrite gives every manifest that is copied in the form it is written in, by its digest at the source: as received, unless
 // the options or a changed child demand otherwise. layers are what became of layers that were compressed anew.
-func (p *Plan) rewrite(layers map[digest.Digest]v1.Descriptor) (map[digest.Digest]output, error) {
-	out := map[digest.Digest]output{}
+func (p *Plan) rewrite(layers map[digest.Digest]v1.Descriptor) (outputs, error) {
+	out := outputs{}
 	attached := *p
 	attached.o.Format = Keep // a signature or an SBOM has no other form
 	tree := p.tree()
@@ -44,7 +47,7 @@ func (p *Plan) rewrite(layers map[digest.Digest]v1.Descriptor) (map[digest.Diges
 	return out, nil
 }
 
-func (p *Plan) rewriteOne(n *node, layers map[digest.Digest]v1.Descriptor, done map[digest.Digest]output) (output, error) {
+func (p *Plan) rewriteOne(n *node, layers map[digest.Digest]v1.Descriptor, done outputs) (output, error) {
 	subject := n.digest.String()
 	var o oci.Object
 	var changed bool
@@ -70,7 +73,7 @@ func (p *Plan) rewriteOne(n *node, layers map[digest.Digest]v1.Descriptor, done 
 }
 
 // index leaves out what is not kept and takes over what became of the children.
-func (p *Plan) index(n *node, done map[digest.Digest]output, subject string) (oci.Object, bool, error) {
+func (p *Plan) index(n *node, done outputs, subject string) (oci.Object, bool, error) {
 	o, err := oci.ParseObject(n.doc.Raw, subject)
 	if err != nil {
 		return o, false, err
@@ -111,7 +114,7 @@ func twoThings(subject string) error {
 }
 
 // entry takes over what became of one child, and of the child that it is an attestation of.
-func (p *Plan) entry(e *oci.Object, d v1.Descriptor, done map[digest.Digest]output) (changed bool, err error) {
+func (p *Plan) entry(e *oci.Object, d v1.Descriptor, done outputs) (changed bool, err error) {
 	if child, ok := done[d.Digest]; ok && child.digest != d.Digest {
 		changed = true
 		e.Delete("data")
@@ -238,7 +241,7 @@ func (p *Plan) check() error {
 
 // detach leaves behind what is about a manifest that changes, or that is left behind itself: it would point to nothing at the
 // destination, and a signature of it would not verify. An extra that is about another one stands after it in the list.
-func (p *Plan) detach(out map[digest.Digest]output) {
+func (p *Plan) detach(out outputs) {
 	there := p.tree()
 	for d := range there {
 		there[d] = out[d].digest == d

@@ -78,11 +78,17 @@ func (o Options) withDefaults() Options {
 type Report struct {
 	Root      v1.Descriptor // what the tags name at the destination
 	Manifests int
+	Written   int   // of the manifests: those that were not there, or not under that name or in the list of referrers
 	Stored    Count // read from the source and written
 	Existed   Count // there already
 	Mounted   Count // taken over inside the registry
 	Linked    Count // of those stored: what is one file with the source's now, where the file system can do that
 	Repaired  int   // blobs that were there and corrupted
+}
+
+// Nothing says whether the destination stays, or stayed, as it was.
+func (r Report) Nothing() bool {
+	return r.Written == 0 && r.Stored.Blobs == 0 && r.Mounted.Blobs == 0 && r.Repaired == 0
 }
 
 // Count is a number of blobs and their bytes.

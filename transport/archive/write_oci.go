@@ -46,7 +46,7 @@ func (s *OCISink) PutManifest(_ context.Context, ref string, doc oci.Document) e
 
 // Commit writes the archive, in place of the one that was there.
 func (s *OCISink) Commit(ctx context.Context) error {
-	index, err := s.listing.Index(nil)
+	index, _, err := s.listing.Index(nil)
 	if err != nil {
 		return errs.Wrap(s.subject, err)
 	}

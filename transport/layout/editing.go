@@ -101,7 +101,8 @@ func (x *editing) unlist(ctx context.Context, tag string, d digest.Digest) error
 	}
 	made := oci.Document{MediaType: doc.MediaType, Raw: raw}
 	x.made, x.taken = append(x.made, made), append(x.taken, old)
-	return x.tag(tag, made.Descriptor())
+	_, err = x.tag(tag, made.Descriptor())
+	return err
 }
 
 // unused fails where an entry leads to d.

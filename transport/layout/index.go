@@ -68,35 +68,37 @@ func (x *index) bytes(subject string) ([]byte, error) {
 }
 
 // tag makes tag the name of d: the entry that had the name is replaced where it stands, an entry of d without any name gets
-// it, and otherwise there is a new one at the end. Whole reference names that end in the tag are left alone.
-func (x *index) tag(tag string, d v1.Descriptor) error {
+// it, and otherwise there is a new one at the end. Whole reference names that end in the tag are left alone. changed is false where
+// all was so already.
+func (x *index) tag(tag string, d v1.Descriptor) (changed bool, err error) {
 	named := func(e entry) bool { return e.d.Annotations[v1.AnnotationRefName] == tag }
 	same := func(e entry) bool { return describes(e, d) }
 	at := slices.IndexFunc(x.entries, named)
 	if at >= 0 {
+		all := len(x.entries)
 		x.drop(at+1, named) // a name that stood there twice
 		if same(x.entries[at]) {
-			return nil
+			return len(x.entries) < all, nil
 		}
 	} else {
 		at = slices.IndexFunc(x.entries, func(e entry) bool { return same(e) && len(names(e.d)) == 0 })
 		if at >= 0 {
-			return x.name(at, tag)
+			return true, x.name(at, tag)
 		}
 		at = len(x.entries)
 		x.entries = append(x.entries, entry{})
 	}
 	d.Annotations = map[string]string{v1.AnnotationRefName: tag}
-	return x.put(at, d)
+	return true, x.put(at, d)
 }
 
-// list makes sure that there is an entry of d, with a tag or without.
-func (x *index) list(d v1.Descriptor) error {
+// list makes sure that there is an entry of d, with a tag or without. changed is false where there was one.
+func (x *index) list(d v1.Descriptor) (changed bool, err error) {
 	if slices.ContainsFunc(x.entries, func(e entry) bool { return describes(e, d) }) {
-		return nil
+		return false, nil
 	}
 	x.entries = append(x.entries, entry{})
-	return x.put(len(x.entries)-1, d)
+	return true, x.put(len(x.entries)-1, d)
 }
 
 // describes says whether an entry is of what d describes. One that is wrong about the size or the type of it is not.

@@ -91,26 +91,32 @@ func (l *Listing) Clear() {
 }
 
 // Index changes an index.json, or makes one where raw is nil. What it has nothing to do with is kept, unknown members too.
-func (l *Listing) Index(raw []byte) ([]byte, error) {
+// changed are the manifests whose entries were not there as they had to be.
+func (l *Listing) Index(raw []byte) (index []byte, changed []Listed, err error) {
 	x, err := parseIndex(raw, v1.ImageIndexFile)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	roots, err := l.Roots()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for _, p := range roots {
+		var anew bool
 		if p.Tag != "" {
-			err = x.tag(p.Tag, p.Descriptor)
+			anew, err = x.tag(p.Tag, p.Descriptor)
 		} else {
-			err = x.list(p.Descriptor)
+			anew, err = x.list(p.Descriptor)
 		}
 		if err != nil {
-			return nil, err
+			return nil, nil, err
+		}
+		if anew {
+			changed = append(changed, p)
 		}
 	}
-	return x.bytes(v1.ImageIndexFile)
+	index, err = x.bytes(v1.ImageIndexFile)
+	return index, changed, err
 }
 
 // Roots are the manifests that have a tag, or that no index lists, in the order in which they came.

@@ -32,6 +32,7 @@ type Sink struct {
 	store.Shared
 	listing Listing
 	put     sync.Map // digests that Commit relies on
+	changed sync.Map // manifests that were not there as they were put, by [oci.Document.Digest]
 }
 
 // Create opens a directory for writing, with the layout that is in it, or to make one with the first Commit. It owns dir:
@@ -63,11 +64,15 @@ func (s *Sink) PutBlob(ctx context.Context, b content.Blob) (content.How, error)
 // PutManifest stores doc. ref is as [NewListed] has it.
 func (s *Sink) PutManifest(ctx context.Context, ref string, doc oci.Document) error {
 	p, err := NewListed(ref, doc)
+	var how content.How
 	if err == nil {
-		_, err = store.Put(ctx, s.Blobs, p.Blob())
+		how, err = store.Put(ctx, s.Blobs, p.Blob())
 	}
 	if err != nil {
 		return errs.Wrap(s.Subject, err)
+	}
+	if how != content.Existed {
+		s.changed.Store(doc.Digest(), true)
 	}
 	s.put.Store(p.Descriptor.Digest, true)
 	s.listing.Add(p)
@@ -90,20 +95,29 @@ func (s *Sink) commit(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	changed, err := s.listing.Index(raw)
+	index, changed, err := s.listing.Index(raw)
 	if err == nil {
 		err = s.stillThere(ctx)
 	}
 	if err != nil {
 		return err
 	}
+	for _, p := range changed {
+		s.changed.Store(p.Document.Digest(), true)
+	}
 	if err := s.version(ctx); err != nil {
 		return err
 	}
-	if bytes.Equal(changed, raw) {
+	if bytes.Equal(index, raw) {
 		return nil
 	}
-	return store.Replace(ctx, s.Dir, v1.ImageIndexFile, changed)
+	return store.Replace(ctx, s.Dir, v1.ImageIndexFile, index)
+}
+
+// Changed implements [content.Changer].
+func (s *Sink) Changed(doc oci.Document) bool {
+	_, ok := s.changed.Load(doc.Digest())
+	return ok
 }
 
 // stillThere fails where something that was put is gone: what existed may have belonged to an image that was deleted meanwhile.
@@ -146,4 +160,5 @@ func (s *Sink) readIndex(ctx context.Context) ([]byte, error) {
 var (
 	_ content.Sink    = (*Sink)(nil)
 	_ content.Checker = (*Sink)(nil)
+	_ content.Changer = (*Sink)(nil)
 )

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/opencontainers/go-digest"
+
 	"github.com/stevedore-oci/stevedore/core/content"
 	"github.com/stevedore-oci/stevedore/core/errs"
 	"github.com/stevedore-oci/stevedore/core/oci"
@@ -13,7 +15,7 @@ import (
 )
 
 // Sink writes to the repository. Blobs are kept at once, manifests and tags are there with Commit.
-func (r *Repository) Sink() content.Sink { return &sink{r: r} }
+func (r *Repository) Sink() content.Sink { return &sink{r: r, changed: map[digest.Digest]bool{}} }
 
 type sink struct {
 	r *Repository
@@ -21,6 +23,8 @@ type sink struct {
 	mu   sync.Mutex
 	docs []oci.Document
 	tags []tag
+
+	changed map[digest.Digest]bool
 }
 
 func (s *sink) PutBlob(ctx context.Context, b content.Blob) (content.How, error) {
@@ -51,10 +55,15 @@ func (s *sink) Commit(context.Context) error {
 	for _, doc := range s.docs {
 		if !slices.ContainsFunc(s.r.docs, func(d oci.Document) bool { return d.Digest() == doc.Digest() }) {
 			s.r.docs = append(s.r.docs, doc)
+			s.changed[doc.Digest()] = true
 		}
 	}
 	for _, t := range s.tags {
-		if i := slices.IndexFunc(s.r.tags, func(o tag) bool { return o.name == t.name }); i >= 0 {
+		i := slices.IndexFunc(s.r.tags, func(o tag) bool { return o.name == t.name })
+		if i < 0 || s.r.tags[i].doc.Digest() != t.doc.Digest() {
+			s.changed[t.doc.Digest()] = true
+		}
+		if i >= 0 {
 			s.r.tags[i] = t
 		} else {
 			s.r.tags = append(s.r.tags, t)
@@ -62,6 +71,13 @@ func (s *sink) Commit(context.Context) error {
 	}
 	s.docs, s.tags = nil, nil
 	return nil
+}
+
+// Changed implements [content.Changer].
+func (s *sink) Changed(doc oci.Document) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.changed[doc.Digest()]
 }
 
 func (s *sink) Close() error { return nil }

@@ -1,6 +1,7 @@
 package static
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"path"
@@ -31,6 +32,8 @@ type Sink struct {
 
 	once   sync.Once
 	others []string // repositories whose blobs may be shared
+
+	changed sync.Map // manifests that were not there as they were put, by [oci.Document.Digest]
 }
 
 // Create opens the repository of that name for writing, and makes folder and repository where there are none. It owns dir:
@@ -124,7 +127,7 @@ func (s *Sink) Commit(ctx context.Context) error {
 func (s *Sink) commit(ctx context.Context) error {
 	puts := s.listing.All()
 	for _, p := range puts { // the digests of all before any tag
-		if err := store.Replace(ctx, s.Dir, s.manifest(p.Descriptor.Digest.String()), p.Document.Raw); err != nil {
+		if err := s.replace(ctx, p.Descriptor.Digest.String(), p.Document); err != nil {
 			return err
 		}
 	}
@@ -132,11 +135,27 @@ func (s *Sink) commit(ctx context.Context) error {
 		if p.Tag == "" {
 			continue
 		}
-		if err := store.Replace(ctx, s.Dir, s.manifest(p.Tag), p.Document.Raw); err != nil {
+		if err := s.replace(ctx, p.Tag, p.Document); err != nil {
 			return err
 		}
 	}
 	return s.index(ctx, puts)
+}
+
+// replace writes a manifest under one of its names, unless it is there.
+func (s *Sink) replace(ctx context.Context, name string, doc oci.Document) error {
+	there, err := fsys.ReadFile(ctx, s.Dir, s.manifest(name), oci.MaxManifest)
+	if err == nil && bytes.Equal(there, doc.Raw) {
+		return nil
+	}
+	s.changed.Store(doc.Digest(), true)
+	return store.Replace(ctx, s.Dir, s.manifest(name), doc.Raw)
+}
+
+// Changed implements [content.Changer].
+func (s *Sink) Changed(doc oci.Document) bool {
+	_, ok := s.changed.Load(doc.Digest())
+	return ok
 }
 
 func (s *Sink) manifest(name string) string { return path.Join(top, s.name, manifests, name) }
@@ -144,4 +163,5 @@ func (s *Sink) manifest(name string) string { return path.Join(top, s.name, mani
 var (
 	_ content.Sink    = (*Sink)(nil)
 	_ content.Checker = (*Sink)(nil)
+	_ content.Changer = (*Sink)(nil)
 )

@@ -408,7 +408,10 @@ export interface Copied {
   references: string[];
   /** of what these name now: another one than elsewhere where the endpoint holds no index */
   digest: string;
+  /** of the image, and of what comes with it */
   manifests: number;
+  /** of the manifests: those that were not there, or not under that name or among the referrers */
+  written: number;
   /** read and written */
   stored: Count;
   /** there already */
@@ -455,7 +458,10 @@ export interface SyncItem {
   digest?: string;
   /** what the destination had before */
   replaced?: string;
+  /** as copy's */
   manifests?: number;
+  /** as copy's */
+  written?: number;
   stored?: Count;
   existed?: Count;
   mounted?: Count;

@@ -93,9 +93,10 @@ export class Copy extends Part {
   #outcome({ phase, outcome, target, job }: Copying) {
     if (phase !== 'done' || !outcome) return nothing
     const [to] = outcome.destinations
+    const same = to && target === 'registry' && to.written + to.stored.blobs + to.mounted.blobs === 0
     const there = to && target === 'registry' ? ` ${plural(to.stored.blobs, 'blob')} sent (${bytes(to.stored.bytes)}), ${to.existed.blobs + to.mounted.blobs} there already.` : ''
     const changed = outcome.digest !== outcome.sourceDigest ? ' The digest is not that of the source, since not all of it was taken or its form had to change.' : ''
-    return html`<div class="done" role="status"><b>${target === 'registry' ? 'Copied.' : 'Saved.'}</b> <span class="mono">${visible(job.to)}</span>${there}${changed}
+    return html`<div class="done" role="status"><b>${same ? 'Unchanged.' : target === 'registry' ? 'Copied.' : 'Saved.'}</b> <span class="mono">${visible(job.to)}</span>${there}${changed}
       <p class="mono digest">${outcome.digest}</p>
       ${outcome.left.map(words => html`<p class="dim">Left out: ${visible(words)}</p>`)}</div>`
   }
