@@ -34,6 +34,7 @@ type Global struct {
 	KeyFile   string
 	Insecure  bool
 	Ranges    int // parts of a large blob that are read at once; 0 for one
+	NoFsync   bool
 	// Src and Dest are for the registry that is read where another one is written, and for that one.
 	Src, Dest End
 	// CreateRepository is a program that makes a repository which a registry does not have; "" for none.

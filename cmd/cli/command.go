@@ -65,6 +65,9 @@ func command(sh *Shell, g *Global, v core.Verb) *cobra.Command {
 		},
 	}
 	addFlags(cmd, fields)
+	if slices.Contains([]string{"copy", "sync", "bundle", "load"}, v.Name) {
+		cmd.Flags().BoolVar(&g.NoFsync, "no-fsync", false, "leave it to the system when files reach the disk: faster, and a power failure can damage what was written")
+	}
 	if sh.Registries {
 		copyFlags(cmd, g, v.Name)
 	}

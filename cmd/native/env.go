@@ -34,6 +34,9 @@ func environment(_ context.Context, g cli.Global, events func(event.Event)) (*co
 		Stdin:  func(context.Context) (io.ReadCloser, error) { return io.NopCloser(os.Stdin), nil },
 		Stdout: func(ctx context.Context, _ string) (io.WriteCloser, error) { return env.Output(ctx, "") },
 	}
+	if g.NoFsync {
+		o.Writable = fsys.UnsyncedHost(o.Writable)
+	}
 	reads, err := newMux(g, "--src-creds", g.Src, o)
 	writes := reads
 	if err == nil && (g.Src != cli.End{} || g.Dest != cli.End{}) {

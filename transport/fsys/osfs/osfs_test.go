@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/stevedore-oci/stevedore/core/content"
 	"github.com/stevedore-oci/stevedore/transport/fsys"
 	"github.com/stevedore-oci/stevedore/transport/fsys/fsystest"
 	"github.com/stevedore-oci/stevedore/transport/fsys/memfs"
@@ -136,4 +137,38 @@ func TestDevicesAreInvalid(t *testing.T) {
 	}
 	_, err := osfs.Host{}.OpenFile(t.Context(), os.DevNull)
 	require.ErrorIs(t, err, fs.ErrInvalid)
+}
+
+// TestUnsyncedHost holds for a directory that never syncs what holds for one that does, locks and links included.
+func TestUnsyncedHost(t *testing.T) {
+	host := fsys.UnsyncedHost(osfs.Host{})
+	open := func(t *testing.T, path string) fsys.WritableDir {
+		t.Helper()
+		d, err := host.CreateDir(t.Context(), path)
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = d.Close() })
+		return d
+	}
+	t.Run("host", func(t *testing.T) {
+		fsystest.WritableHost(t, host, osfs.Host{}, t.TempDir()+string(filepath.Separator))
+	})
+	t.Run("dir", func(t *testing.T) {
+		fsystest.WritableDir(t, func(t *testing.T) fsys.WritableDir { return open(t, t.TempDir()) })
+	})
+	t.Run("locker", func(t *testing.T) {
+		dir := t.TempDir()
+		fsystest.Locker(t, func(t *testing.T) fsys.WritableDir { return open(t, dir) })
+	})
+	t.Run("linker", func(t *testing.T) {
+		d := open(t, t.TempDir())
+		fsystest.Write(t, d, "file", "content")
+		f, err := d.Open(t.Context(), "file")
+		require.NoError(t, err)
+		defer func() { require.NoError(t, f.Close()) }()
+		linker, ok := content.As[fsys.Linker](d)
+		require.True(t, ok)
+		linked, err := linker.Link(t.Context(), f, "other")
+		require.NoError(t, err)
+		require.True(t, linked)
+	})
 }

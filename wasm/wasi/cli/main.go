@@ -37,14 +37,18 @@ func main() {
 }
 
 // environment gives the verbs the directories and the standard input of the runtime.
-func environment(_ context.Context, _ cli.Global, events func(event.Event)) (*core.Env, func(), error) {
+func environment(_ context.Context, g cli.Global, events func(event.Event)) (*core.Env, func(), error) {
 	scratch, free := temporary()
 	env := &core.Env{Clock: clock.System{}, Platform: v1.Platform{OS: "linux", Architecture: "amd64"}}
-	mux := transport.New(transport.Options{
+	o := transport.Options{
 		Files: osfs.Host{}, Writable: osfs.Host{}, NoRegistryHint: noRegistry, Clock: clock.System{}, Event: events, Scratch: scratch,
 		Stdin:  func(context.Context) (io.ReadCloser, error) { return io.NopCloser(patient{os.Stdin}), nil },
 		Stdout: func(ctx context.Context, _ string) (io.WriteCloser, error) { return env.Output(ctx, "") },
-	})
+	}
+	if g.NoFsync {
+		o.Writable = fsys.UnsyncedHost(o.Writable)
+	}
+	mux := transport.New(o)
 	env.Source, env.Origin, env.Sink, env.Leftovers, env.File = mux.Open, mux.Origin, mux.Create, mux.Leftovers, mux.OpenFile
 	return env, free, nil
 }
