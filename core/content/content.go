@@ -50,8 +50,8 @@ const (
 type Sink interface {
 	// PutBlob is idempotent and may be called concurrently.
 	PutBlob(ctx context.Context, b Blob) (How, error)
-	// PutManifest writes doc; ref is a tag, or "" for what is reached by digest only: a child, or an image that has no tag. A
-	// digest of doc by another algorithm than SHA-256 has it found by that, where the endpoint can.
+	// PutManifest writes doc; ref is a tag, a digest of doc, or "" for the one that it goes by: what is reached by digest only is a
+	// child, or an image that has no tag. What goes by another algorithm than SHA-256 does so under a tag as well, where the endpoint can.
 	PutManifest(ctx context.Context, ref string, doc oci.Document) error
 	Commit(ctx context.Context) error
 	io.Closer

@@ -51,12 +51,27 @@ var ManifestTypes = []string{v1.MediaTypeImageIndex, DockerManifestList, v1.Medi
 type Document struct {
 	MediaType string
 	Raw       []byte
+	Algorithm digest.Algorithm // of the digest that it goes by where it is; "" for SHA-256
 }
 
-// Digest is the SHA-256 of Raw.
-func (d Document) Digest() digest.Digest { return digest.FromBytes(d.Raw) }
+// Digest is that of Raw.
+func (d Document) Digest() digest.Digest {
+	if d.Algorithm != "" {
+		return d.Algorithm.FromBytes(d.Raw)
+	}
+	return digest.FromBytes(d.Raw)
+}
 
-// Descriptor is media type, SHA-256 digest and size of d.
+// Under is d where it goes by a digest, which is valid.
+func (d Document) Under(known digest.Digest) Document {
+	d.Algorithm = known.Algorithm()
+	if d.Algorithm == digest.SHA256 {
+		d.Algorithm = ""
+	}
+	return d
+}
+
+// Descriptor is media type, digest and size of d.
 func (d Document) Descriptor() v1.Descriptor {
 	return v1.Descriptor{MediaType: d.MediaType, Digest: d.Digest(), Size: int64(len(d.Raw))}
 }

@@ -37,7 +37,7 @@ func (p *Plan) Estimate(ctx context.Context, dst content.Source, names []string)
 	}
 	r := Report{Root: out[p.root.digest].descriptor(), Manifests: len(out)}
 	held, missing := p.there(ctx, dst, out, names), map[*node]bool{}
-	for _, w := range p.namings(out, names) {
+	for _, w := range p.namings(names) {
 		missing[w.node] = missing[w.node] || !held[w]
 	}
 	for _, absent := range missing {

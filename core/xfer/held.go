@@ -14,20 +14,20 @@ import (
 // looks is how many manifests are looked for at once: a look is a request without a body.
 const looks = 16
 
-// naming is a manifest under one of its names at the destination; "" is its SHA-256 digest.
+// naming is a manifest under one of its names at the destination; "" is its digest.
 type naming struct {
 	node *node
 	name string
 }
 
 // namings lists what the copy writes, in the order in which it is written: children first, the root under its names last.
-func (p *Plan) namings(out outputs, names []string) []naming {
+func (p *Plan) namings(names []string) []naming {
 	var all []naming
 	for _, n := range p.order() {
 		if n == p.root && len(p.extras) == 0 {
 			continue // its names are written below, and nothing has to find it before
 		}
-		all = append(all, naming{n, identity(out[n.digest])})
+		all = append(all, naming{n, ""})
 	}
 	for _, e := range p.extras {
 		if e.tag != "" {
@@ -35,7 +35,7 @@ func (p *Plan) namings(out outputs, names []string) []naming {
 		}
 	}
 	if len(names) == 0 {
-		names = []string{identity(out[p.root.digest])}
+		names = []string{""}
 	}
 	for _, name := range names {
 		all = append(all, naming{p.root, name})
@@ -52,8 +52,8 @@ func (p *Plan) there(ctx context.Context, dst any, out outputs, names []string) 
 	if !ok || p.o.VerifyExisting || p.o.Compress != "" { // digests of what is compressed anew are not known yet
 		return nil
 	}
-	roots, others := []naming{{p.root, identity(out[p.root.digest])}}, []naming{}
-	for _, w := range p.namings(out, names) {
+	roots, others := []naming{{p.root, ""}}, []naming{}
+	for _, w := range p.namings(names) {
 		switch {
 		case w.node != p.root:
 			others = append(others, w)
@@ -76,7 +76,7 @@ func look(ctx context.Context, resolver content.Resolver, out outputs, all []nam
 		o := out[all[i].node.digest]
 		name := all[i].name
 		if name == "" {
-			name = o.doc.Digest().String()
+			name = o.digest.String()
 		}
 		if d, err := resolver.Resolve(ctx, name); err == nil && same(d, o.descriptor()) {
 			mu.Lock()

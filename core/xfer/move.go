@@ -55,7 +55,7 @@ func (m *mover) move(ctx context.Context, names []string) error {
 	}
 	held := m.there(ctx, m.dst, out, names)
 	left := make(chan []string, 1)
-	if !slices.ContainsFunc(m.namings(out, names), func(w naming) bool { return !held[w] }) {
+	if !slices.ContainsFunc(m.namings(names), func(w naming) bool { return !held[w] }) {
 		left <- nil // what was left behind was said when there was something to copy
 	} else {
 		go func() { left <- m.survey(ctx) }()
@@ -157,7 +157,7 @@ func (m *mover) skip(d v1.Descriptor) {
 // manifests writes what became of the manifests, children first and the root under its names, but for those that are held, and
 // commits them.
 func (m *mover) manifests(ctx context.Context, out outputs, names []string, held map[naming]bool) error {
-	for _, w := range m.namings(out, names) {
+	for _, w := range m.namings(names) {
 		o := out[w.node.digest]
 		if err := fits(w.name, o); err != nil {
 			return err
@@ -172,8 +172,32 @@ func (m *mover) manifests(ctx context.Context, out outputs, names []string, held
 	if err := m.dst.Commit(ctx); err != nil {
 		return err
 	}
-	m.report.Root, m.report.Manifests = out[m.root.digest].descriptor(), len(m.order())
+	if err := m.rooted(ctx, out[m.root.digest], names); err != nil {
+		return err
+	}
+	m.report.Manifests = len(m.order())
 	m.report.Written = len(m.written(out, names, held))
+	return nil
+}
+
+// rooted reports what the names name now. A registry that knows no other digests than those of SHA-256 keeps what goes by another
+// one under that as well, and says so when it is asked.
+func (m *mover) rooted(ctx context.Context, root output, names []string) error {
+	m.report.Root = root.descriptor()
+	resolver, ok := content.As[content.Resolver](m.dst)
+	if root.doc.Algorithm == "" || !ok || len(names) == 0 {
+		return nil
+	}
+	d, err := resolver.Resolve(ctx, names[0])
+	if err != nil || d.Digest == root.digest || d.Digest.Algorithm().FromBytes(root.doc.Raw) != d.Digest {
+		return nil // it is there, as the commit says
+	}
+	m.report.Root.Digest = d.Digest
+	if m.o.PreserveDigests {
+		return errs.New(errs.Unsupported, m.subject, "goes by %s, and the destination gives the tag %s of the same content", root.digest, d.Digest).
+			Hinted("name the destination by the digest, or copy without --preserve-digests")
+	}
+	m.o.Event(event.Event{Kind: event.Warning, Subject: m.subject, Message: "is kept under " + d.Digest.String() + ", since the destination takes a tag for no other digest"})
 	return nil
 }
 
@@ -181,20 +205,12 @@ func (m *mover) manifests(ctx context.Context, out outputs, names []string, held
 func (m *mover) written(out outputs, names []string, held map[naming]bool) map[*node]bool {
 	changer, tells := content.As[content.Changer](m.dst)
 	written := map[*node]bool{}
-	for _, w := range m.namings(out, names) {
+	for _, w := range m.namings(names) {
 		if !held[w] && (!tells || changer.Changed(out[w.node.digest].doc)) {
 			written[w.node] = true
 		}
 	}
 	return written
-}
-
-// identity is how a child is addressed: "" stands for its SHA-256 digest.
-func identity(o output) string {
-	if o.digest.Algorithm() == digest.SHA256 {
-		return ""
-	}
-	return o.digest.String()
 }
 
 // fits refuses to write a manifest under a digest that is not its own.

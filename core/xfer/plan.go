@@ -56,11 +56,10 @@ func (p *Plan) make(ctx context.Context, ref string) error {
 	if err != nil {
 		return err
 	}
-	dgst := doc.Digest()
 	if oci.CheckDigest(ref) == nil {
-		dgst = digest.Digest(ref)
+		doc = doc.Under(digest.Digest(ref))
 	}
-	if p.root, err = p.read(ctx, dgst, doc, 0); err != nil {
+	if p.root, err = p.read(ctx, doc.Digest(), doc, 0); err != nil {
 		return err
 	}
 	if err := p.choose(ctx); err != nil {
@@ -76,7 +75,7 @@ func (p *Plan) wrap(err error) error { return errs.Wrap(p.subject, err) }
 
 // read makes the node of a document and those below it, one for each digest.
 func (p *Plan) read(ctx context.Context, dgst digest.Digest, doc oci.Document, depth int) (*node, error) {
-	n := &node{digest: dgst, doc: doc}
+	n := &node{digest: dgst, doc: doc.Under(dgst)}
 	p.nodes[dgst] = n
 	switch p.held += int64(len(doc.Raw)); {
 	case p.held > maxHeld:

@@ -68,8 +68,8 @@ func (p *Plan) rewriteOne(n *node, layers map[digest.Digest]v1.Descriptor, done 
 	if err != nil {
 		return output{}, err
 	}
-	doc := oci.Document{MediaType: mediaType, Raw: raw}
-	return output{doc, n.digest.Algorithm().FromBytes(raw)}, nil
+	doc := oci.Document{MediaType: mediaType, Raw: raw}.Under(n.digest)
+	return output{doc, doc.Digest()}, nil
 }
 
 // index leaves out what is not kept and takes over what became of the children.

@@ -80,6 +80,9 @@ func ReadDocument(ctx context.Context, f File, want digest.Digest, hint, subject
 	if hint == "" && !manifestLike(raw) {
 		return oci.Document{}, errs.New(errs.Input, subject, "%s is not a manifest", digest.FromBytes(raw))
 	}
+	if want != "" {
+		doc = doc.Under(want)
+	}
 	return doc, nil
 }
 

@@ -43,7 +43,8 @@ func NewListed(ref string, doc oci.Document) (Listed, error) {
 		if got := want.Algorithm().FromBytes(doc.Raw); got != want {
 			return p, errs.New(errs.Verification, ref, "manifest has the digest %s", got)
 		}
-		p.Tag, p.Descriptor.Digest = "", want
+		p.Tag, p.Document = "", doc.Under(want)
+		p.Descriptor = p.Document.Descriptor()
 	}
 	if !utf8.ValidString(p.Tag) {
 		return p, errs.New(errs.Input, "", "%q is not UTF-8, as names in JSON are", p.Tag)

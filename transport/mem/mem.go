@@ -50,7 +50,7 @@ func (r *Repository) Manifest(_ context.Context, name string) (oci.Document, err
 		d := digest.Digest(name)
 		for _, doc := range r.docs {
 			if d.Algorithm().FromBytes(doc.Raw) == d {
-				return doc, nil
+				return doc.Under(d), nil
 			}
 		}
 		return oci.Document{}, errs.New(errs.NotFound, name, "is no manifest in memory")

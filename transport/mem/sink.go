@@ -32,8 +32,8 @@ func (s *sink) PutBlob(ctx context.Context, b content.Blob) (content.How, error)
 }
 
 func (s *sink) PutManifest(_ context.Context, name string, doc oci.Document) error {
-	if oci.CheckDigest(name) == nil {
-		name = "" // it is found by its bytes, whatever the algorithm
+	if oci.CheckDigest(name) == nil { // it is found by its bytes, whatever the algorithm
+		doc, name = doc.Under(digest.Digest(name)), ""
 	}
 	if name != "" && !ref.ValidTag(name) {
 		return errs.New(errs.Input, name, "is not a tag")

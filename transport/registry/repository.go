@@ -87,25 +87,27 @@ func (r *repository) Manifest(ctx context.Context, reference string) (oci.Docume
 	if isHTML(hint, raw) {
 		return oci.Document{}, notRegistry(subject, r.target.Registry)
 	}
-	if err := checkDigest(raw, ident, resp.Header.Get("Docker-Content-Digest"), subject); err != nil {
+	known, err := checkDigest(raw, ident, resp.Header.Get("Docker-Content-Digest"), subject)
+	if err != nil {
 		return oci.Document{}, err
 	}
-	return oci.NewDocument(raw, hint, subject)
+	doc, err := oci.NewDocument(raw, hint, subject)
+	return doc.Under(known), err
 }
 
 // checkDigest compares raw with the digest it was asked for by; with that which the registry announces where a tag was
-// asked for, since then the two were meant to be the same (spec.md, "Pulling manifests").
-func checkDigest(raw []byte, ident, announced, subject string) error {
+// asked for, since then the two were meant to be the same (spec.md, "Pulling manifests"). It returns the one that it goes by there.
+func checkDigest(raw []byte, ident, announced, subject string) (digest.Digest, error) {
 	want := digest.Digest(ident)
 	if !strings.Contains(ident, ":") {
 		if want = digest.Digest(announced); want.Validate() != nil {
-			return nil
+			return digest.FromBytes(raw), nil
 		}
 	}
 	if got := want.Algorithm().FromBytes(raw); got != want {
-		return errs.New(errs.Verification, subject, "manifest: content has the digest %s, not %s", got, want)
+		return "", errs.New(errs.Verification, subject, "manifest: content has the digest %s, not %s", got, want)
 	}
-	return nil
+	return want, nil
 }
 
 // Resolve implements [content.Resolver] by HEAD.

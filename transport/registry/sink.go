@@ -150,6 +150,7 @@ func (s *sink) PutManifest(ctx context.Context, name string, doc oci.Document) e
 	if err := oci.CheckDigest(name); err != nil {
 		return errs.Wrap(s.name, err)
 	}
+	doc = doc.Under(digest.Digest(name))
 	if got := digest.Digest(name).Algorithm().FromBytes(doc.Raw); got.String() != name {
 		return errs.New(errs.Verification, s.subject(name), "manifest: content has the digest %s", got)
 	}
@@ -170,7 +171,7 @@ func (s *sink) Commit(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for len(s.held) > 0 {
-		if err := s.push(ctx, s.held[0].tag, s.held[0].doc); err != nil {
+		if err := s.pushTag(ctx, s.held[0].tag, s.held[0].doc); err != nil {
 			return err
 		}
 		s.held = s.held[1:]
@@ -184,18 +185,35 @@ func (s *sink) Close() error {
 	return nil
 }
 
-// push sends one manifest (spec.md, "Pushing Manifests").
-func (s *sink) push(ctx context.Context, ident string, doc oci.Document) error {
-	subject := s.subject(ident)
-	req := s.request("PUT", distspec.Manifest, ident)
-	req.Header.Add("Content-Type", doc.MediaType)
-	req.Body = fetchshim.Bytes(doc.Raw)
-	resp, err := s.creating(ctx, func() (*fetchshim.Response, error) { return s.send(ctx, s.target, req, subject) })
+// pushTag sends one manifest under a tag. Registries take the SHA-256 digest of what is put so; the one that a manifest of another
+// algorithm goes by is kept where they know tags that are put with a digest
+// (https://github.com/opencontainers/distribution-spec/pull/600), which they confirm.
+func (s *sink) pushTag(ctx context.Context, tag string, doc oci.Document) error {
+	if doc.Algorithm == "" {
+		return s.push(ctx, tag, doc)
+	}
+	req := s.request("PUT", distspec.Manifest, doc.Digest().String())
+	req.URL += "?tag=" + tag
+	resp, err := s.put(ctx, req, s.subject(tag), doc)
 	if err != nil {
 		return err
 	}
 	defer resp.Body.Close()
-	if !slices.Contains([]int{200, 201, 202, 204}, resp.Status) { // 201 by the specification
+	if stored(resp) && slices.Contains(resp.Header.Values("OCI-Tag"), tag) {
+		return s.refer(ctx, resp, doc)
+	}
+	return s.push(ctx, tag, doc)
+}
+
+// push sends one manifest (spec.md, "Pushing Manifests").
+func (s *sink) push(ctx context.Context, ident string, doc oci.Document) error {
+	subject := s.subject(ident)
+	resp, err := s.put(ctx, s.request("PUT", distspec.Manifest, ident), subject, doc)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if !stored(resp) {
 		return foreign(s.failed(resp, subject, "manifest"), doc)
 	}
 	got := digest.Digest(resp.Header.Get("Docker-Content-Digest"))
@@ -203,6 +221,18 @@ func (s *sink) push(ctx context.Context, ident string, doc oci.Document) error {
 		return errs.New(errs.Verification, subject, "manifest: the registry stored it under the digest %s", got)
 	}
 	return s.refer(ctx, resp, doc)
+}
+
+// put sends a request with a manifest, and makes the repository where it is missing.
+func (s *sink) put(ctx context.Context, req *fetchshim.Request, subject string, doc oci.Document) (*fetchshim.Response, error) {
+	req.Header.Add("Content-Type", doc.MediaType)
+	req.Body = fetchshim.Bytes(doc.Raw)
+	return s.creating(ctx, func() (*fetchshim.Response, error) { return s.send(ctx, s.target, req, subject) })
+}
+
+// stored says whether a manifest was taken, for which the specification has 201 alone.
+func stored(resp *fetchshim.Response) bool {
+	return slices.Contains([]int{200, 201, 202, 204}, resp.Status)
 }
 
 // foreign says what may be the matter with a manifest that a registry did not take, as Docker's does where nobody allowed the URLs.

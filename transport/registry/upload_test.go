@@ -366,3 +366,26 @@ func TestManifestPush(t *testing.T) {
 	require.NoError(t, r.sink.PutManifest(t.Context(), "v1", f.Root))
 	requireKind(t, errs.Input, r.sink.Commit(t.Context()), "r.example/a/b:v1: manifest", "MANIFEST_INVALID")
 }
+
+// TestTagOfAnotherAlgorithm: a manifest that goes by SHA-512 keeps that digest under a tag where the registry confirms it, and gets
+// the tag as every other one where it does not.
+func TestTagOfAnotherAlgorithm(t *testing.T) {
+	doc := contenttest.NewImage().Root
+	doc = doc.Under(digest.SHA512.FromBytes(doc.Raw))
+	put := func(ident string) string {
+		return "PUT https://r.example/v2/a/b/manifests/" + ident + "|" + string(doc.Raw)
+	}
+	both, alone := put(doc.Digest().String()+"?tag=v1"), put("v1")
+	for name, turns := range map[string][]turn{
+		"confirmed":   {{both, says(201, "", "OCI-Tag: v1")}},
+		"passed over": {{both, says(201, "")}, {alone, says(201, "")}},
+		"refused":     {{both, says(400, `{"errors":[{"code":"DIGEST_INVALID"}]}`)}, {alone, says(201, "")}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, "r.example/a/b", converse(t, turns...), nil)
+			require.NoError(t, r.sink.PutManifest(t.Context(), "v1", doc))
+			require.NoError(t, r.sink.Commit(t.Context()))
+			require.Len(t, r.requests, len(turns))
+		})
+	}
+}

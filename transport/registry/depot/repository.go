@@ -77,7 +77,7 @@ func (r *Repository) Manifest(ctx context.Context, name string) (oci.Document, e
 	if got := d.Algorithm().FromBytes(raw); got != d {
 		return oci.Document{}, errs.New(errs.Verification, name, "manifest %s has the digest %s", d, got)
 	}
-	return oci.Document{MediaType: mediaType, Raw: raw}, nil
+	return oci.Document{MediaType: mediaType, Raw: raw}.Under(d), nil
 }
 
 // find is the digest that a tag, a digest, or "" (the tag latest) names.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -179,8 +180,6 @@ func (x *exchange) put(ctx context.Context, r Repository) (*reply, error) {
 	switch {
 	case byDigest && oci.CheckDigest(x.path.Ref) != nil:
 		return nil, refusal{400, distspec.DigestInvalid, "invalid digest"}
-	case !byDigest && !ref.ValidTag(x.path.Ref):
-		return nil, refusal{400, distspec.ManifestInvalid, "invalid tag"}
 	case x.req.Body == nil:
 		return nil, refusal{400, distspec.ManifestInvalid, "manifest is empty"}
 	}
@@ -192,14 +191,17 @@ func (x *exchange) put(ctx context.Context, r Repository) (*reply, error) {
 	if err != nil {
 		return nil, refusal{400, distspec.ManifestInvalid, err.Error()}
 	}
-	d, tag := doc.Digest(), x.path.Ref
+	d, tags := doc.Digest(), []string{x.path.Ref}
 	if byDigest {
-		d, tag = digest.Digest(x.path.Ref), ""
+		d, tags = digest.Digest(x.path.Ref), x.query["tag"]
 		if d.Algorithm().FromBytes(raw) != d {
 			return nil, refusal{400, distspec.DigestInvalid, "provided digest did not match uploaded content"}
 		}
 	}
-	err = r.PutManifest(ctx, d, tag, doc)
+	if slices.ContainsFunc(tags, func(t string) bool { return !ref.ValidTag(t) }) {
+		return nil, refusal{400, distspec.ManifestInvalid, "invalid tag"}
+	}
+	err = keep(ctx, r, d, tags, doc)
 	switch errs.Of(err) {
 	case "":
 	case errs.NotFound:
@@ -213,7 +215,25 @@ func (x *exchange) put(ctx context.Context, r Repository) (*reply, error) {
 	if subject, ok := doc.Subject(); ok {
 		a.header.Add("OCI-Subject", subject.Digest.String())
 	}
+	if byDigest { // https://github.com/opencontainers/distribution-spec/pull/600
+		for _, tag := range tags {
+			a.header.Add("OCI-Tag", tag)
+		}
+	}
 	return a, nil
+}
+
+// keep stores a manifest under a digest, and under tags if there are any.
+func keep(ctx context.Context, r Repository, d digest.Digest, tags []string, doc oci.Document) error {
+	if len(tags) == 0 {
+		tags = []string{""}
+	}
+	for _, tag := range tags {
+		if err := r.PutManifest(ctx, d, tag, doc); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (x *exchange) manifestBody(ctx context.Context) ([]byte, error) {
