@@ -7,6 +7,7 @@ import (
 	"io"
 	"testing"
 
+	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/stretchr/testify/require"
 
@@ -96,6 +97,26 @@ func TestValidateBrokenConfig(t *testing.T) {
 	ok, bad, err = validate(t, env, "mem:src:v2")
 	require.Equal(t, errs.Verification, errs.Of(err))
 	require.Equal(t, []int{2, 1}, []int{ok, bad}, "the config lists a layer more")
+}
+
+// TestValidateSHA512: diff IDs of any algorithm are compared in that one.
+func TestValidateSHA512(t *testing.T) {
+	layer := contenttest.NewContent(v1.MediaTypeImageLayer, make([]byte, 1024))
+	for diffID, wrong := range map[digest.Digest]int{
+		digest.SHA512.FromBytes(layer.Bytes): 0, layer.Descriptor.Digest: 0, digest.SHA512.FromString("x"): 1, "sha512:x": 1,
+	} {
+		env, src, _ := mirror(t)
+		raw, err := json.Marshal(v1.Image{RootFS: v1.RootFS{Type: "layers", DiffIDs: []digest.Digest{diffID}}})
+		require.NoError(t, err)
+		config := contenttest.NewContent(v1.MediaTypeImageConfig, raw)
+		m := v1.Manifest{MediaType: v1.MediaTypeImageManifest, Config: config.Descriptor, Layers: []v1.Descriptor{layer.Descriptor}}
+		m.SchemaVersion = 2
+		raw, err = json.Marshal(m)
+		require.NoError(t, err)
+		tagImage(t, src, "v1", contenttest.Fixture{Root: oci.Document{MediaType: m.MediaType, Raw: raw}, Blobs: []contenttest.Content{layer, config}})
+		ok, bad, err := validate(t, env, "mem:src:v1")
+		require.Equal(t, []int{3 - wrong, wrong}, []int{ok, bad}, "%s: %v", diffID, err)
+	}
 }
 
 // flaky is an endpoint whose blobs cannot be reached.
