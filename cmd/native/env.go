@@ -25,7 +25,12 @@ import (
 )
 
 // environment gives the machine to the verbs.
-func environment(_ context.Context, g cli.Global, events func(event.Event)) (*core.Env, func(), error) {
+func environment(ctx context.Context, g cli.Global, events func(event.Event)) (*core.Env, func(), error) {
+	return new(logins).environment(ctx, g, events)
+}
+
+// environment speaks to registries as l says.
+func (l *logins) environment(_ context.Context, g cli.Global, events func(event.Event)) (*core.Env, func(), error) {
 	scratch, free := temporary()
 	// Containers are Linux on every desktop: a Mac asks for linux/arm64.
 	env := &core.Env{Clock: clock.System{}, Platform: v1.Platform{OS: "linux", Architecture: runtime.GOARCH}}
@@ -37,10 +42,10 @@ func environment(_ context.Context, g cli.Global, events func(event.Event)) (*co
 	if g.NoFsync {
 		o.Writable = fsys.UnsyncedHost(o.Writable)
 	}
-	reads, err := newMux(g, "--src-creds", g.Src, o)
+	reads, err := l.newMux(g, "--src-creds", g.Src, o)
 	writes := reads
 	if err == nil && (g.Src != cli.End{} || g.Dest != cli.End{}) {
-		writes, err = newMux(g, "--dest-creds", g.Dest, o)
+		writes, err = l.newMux(g, "--dest-creds", g.Dest, o)
 	}
 	if err != nil {
 		free()
@@ -69,7 +74,7 @@ func temporary() (scratch fsys.WritableDir, free func()) {
 }
 
 // newMux opens references as the options of the command line say for one end, whose credentials a flag gives.
-func newMux(g cli.Global, flag string, e cli.End, o transport.Options) (*transport.Mux, error) {
+func (l *logins) newMux(g cli.Global, flag string, e cli.End, o transport.Options) (*transport.Mux, error) {
 	if g = g.At(e); e.Creds == "" {
 		flag = "--creds"
 	}
@@ -91,6 +96,7 @@ func newMux(g cli.Global, flag string, e cli.End, o transport.Options) (*transpo
 	if err := mirrored(g, &o); err != nil {
 		return nil, err
 	}
+	o.Keychain, o.MirrorKeychain, o.PlainHTTP = l.before(o.Keychain), l.before(o.MirrorKeychain), l.plain(o.PlainHTTP)
 	return transport.New(o), nil
 }
 

@@ -32,10 +32,12 @@ func run() int {
 	defer stop()
 	out := cli.Pipe(os.Stdout)
 	terminal := term.IsTerminal(int(os.Stdout.Fd()))
+	known := new(logins)
+	file := syncfile.Reader{Getenv: os.Getenv, ReadFile: os.ReadFile, Login: known.add}
 	sh := cli.Shell{
 		Stdout: out, Stderr: os.Stderr,
 		Terminal: terminal, Color: os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb",
-		Env: environment, Create: create, SyncYAML: syncfile.Read, Registries: true,
+		Env: known.environment, Create: create, SyncYAML: file.Read, Registries: true,
 		Commands: func(g *cli.Global) []*cobra.Command {
 			return []*cobra.Command{serveCommand(g, out), webCommand(g, out), loginCommand(g, out), logoutCommand(g, out)}
 		},

@@ -17,7 +17,7 @@ func FuzzRead(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		env := &core.Env{} // of a registry's repositories there is no list
-		jobs, err := Read(t.Context(), env, "jobs", []byte(text), "r.example/mirror")
+		jobs, err := reader().Read(t.Context(), env, "jobs", []byte(text), "r.example/mirror")
 		if err != nil {
 			require.True(t, slices.Contains([]errs.Kind{errs.Input, errs.Unsupported}, errs.Of(err)), "%v", err)
 			return

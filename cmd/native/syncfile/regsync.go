@@ -18,6 +18,7 @@ import (
 // regsyncFile is what is read of regsync's file, version 1 (https://regclient.org/usage/regsync/).
 type regsyncFile struct {
 	Version  int                  `yaml:"version"`
+	Creds    []regsyncCreds       `yaml:"creds"`
 	Defaults regsyncDefaults      `yaml:"defaults"`
 	Sync     []regsyncEntry       `yaml:"sync"`
 	Others   map[string]yaml.Node `yaml:",inline"`
@@ -53,7 +54,6 @@ type regsyncRules struct {
 
 // What is not ours to do and changes nothing of what is copied is passed over with a warning.
 var regsyncIgnored = map[string]string{
-	"creds":            "log in, or use --creds",
 	"skipDockerConfig": "credential files are read; --authfile names another",
 	"interval":         "a scheduler runs sync", "schedule": "a scheduler runs sync",
 	"ratelimit": "what a registry says of its limits is followed", "parallel": "use --jobs",
@@ -71,27 +71,32 @@ func isRegsync(raw []byte) bool {
 
 // regsync reads one file.
 type regsync struct {
+	r    Reader
 	env  *core.Env
 	name string
 }
 
-func readRegsync(ctx context.Context, env *core.Env, name string, raw []byte) ([]core.SyncJob, error) {
+func (s regsync) read(ctx context.Context, raw []byte) ([]core.SyncJob, error) {
 	var file regsyncFile
 	d := yaml.NewDecoder(bytes.NewReader(raw))
 	d.KnownFields(true)
 	if err := d.Decode(&file); err != nil {
-		return nil, notYAML(name, err)
+		return nil, notYAML(s.name, err)
 	}
 	if file.Version > 1 {
-		return nil, errs.New(errs.Unsupported, name, "is of version %d of regsync's format; only 1 is known", file.Version)
+		return nil, errs.New(errs.Unsupported, s.name, "is of version %d of regsync's format; only 1 is known", file.Version)
 	}
 	maps.DeleteFunc(file.Others, func(key string, _ yaml.Node) bool { return strings.HasPrefix(key, "x-") }) // where anchors are kept
-	s := regsync{env, name}
 	if err := s.others("", file.Others); err != nil {
 		return nil, err
 	}
 	if err := s.others("defaults: ", file.Defaults.Others); err != nil {
 		return nil, err
+	}
+	for _, c := range file.Creds {
+		if err := s.login(c); err != nil {
+			return nil, err
+		}
 	}
 	var out []core.SyncJob
 	for _, e := range file.Sync {
@@ -127,15 +132,17 @@ func (s regsync) warn(message string) { warn(s.env, s.name, message) }
 
 // entry makes the jobs of one entry of the list.
 func (s regsync) entry(ctx context.Context, e regsyncEntry, defaults regsyncDefaults) ([]core.SyncJob, error) {
+	var err error
+	if e.Source, err = s.expand("source", e.Source, regsyncData{e}); err != nil {
+		return nil, err
+	}
+	if e.Target, err = s.expand("target", e.Target, regsyncData{e}); err != nil {
+		return nil, err
+	}
 	if e.Source == "" || e.Target == "" {
 		return nil, errs.New(errs.Input, s.name, "an entry of sync has the source %q and the target %q: both are needed", e.Source, e.Target)
 	}
 	where := e.Source + ": "
-	for _, text := range []string{e.Source, e.Target} {
-		if strings.Contains(text, "{{") {
-			return nil, errs.New(errs.Unsupported, s.name, "%q: templates are not supported", text)
-		}
-	}
 	for prefix, keys := range map[string]map[string]yaml.Node{where: e.Others, where + "tags.": e.Tags.Others, where + "repos.": e.Repos.Others} {
 		if err := s.others(prefix, keys); err != nil {
 			return nil, err

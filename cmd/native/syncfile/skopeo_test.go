@@ -31,7 +31,7 @@ quay.io:
 `
 
 func TestSkopeo(t *testing.T) {
-	jobs, err := Read(t.Context(), &core.Env{}, "jobs", []byte(skopeoFile), "r.example/mirror/")
+	jobs, err := reader().Read(t.Context(), &core.Env{}, "jobs", []byte(skopeoFile), "r.example/mirror/")
 	require.NoError(t, err)
 	const d = "sha256:0000000000000000000000000000000011111111111111111111111111111111"
 	require.Equal(t, []core.SyncJob{
@@ -46,7 +46,7 @@ func TestSkopeo(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{"1.13.1-alpine-perl"}, tags)
 
-	_, err = Read(t.Context(), &core.Env{}, "jobs", []byte(skopeoFile), "")
+	_, err = reader().Read(t.Context(), &core.Env{}, "jobs", []byte(skopeoFile), "")
 	require.Contains(t, errs.HintOf(err), "--to")
 	for text, says := range map[string]string{
 		"r.example:\n  imagez: {}\n":         "jobs: line 2: field imagez not found",
@@ -54,7 +54,7 @@ func TestSkopeo(t *testing.T) {
 		"r.example:\n\timages: {}\n":         "jobs: line 2: found character that cannot start any token",
 		"a: {imagez: {}}\nb: {imagez: {}}\n": "jobs: line 1: field imagez not found; line 2: field imagez not found",
 	} {
-		_, err = Read(t.Context(), &core.Env{}, "jobs", []byte(text), "x.example")
+		_, err = reader().Read(t.Context(), &core.Env{}, "jobs", []byte(text), "x.example")
 		require.Equal(t, errs.Input, errs.Of(err))
 		require.EqualError(t, err, says)
 	}
@@ -65,7 +65,7 @@ func TestSkopeoTrust(t *testing.T) {
 	var warnings []string
 	env := &core.Env{Event: func(e event.Event) { warnings = append(warnings, e.Subject+": "+e.Message) }}
 	text := "r.example:\n  images: {a: [v1]}\n  credentials: {username: a, password: b}\n  tls-verify: false\n  cert-dir: /certs\n"
-	jobs, err := Read(t.Context(), env, "jobs", []byte(text), "x.example")
+	jobs, err := reader().Read(t.Context(), env, "jobs", []byte(text), "x.example")
 	require.NoError(t, err)
 	require.Equal(t, []core.SyncJob{{Source: "docker://r.example/a:v1", Destination: "x.example/a:v1"}}, jobs)
 	require.Equal(t, []string{

@@ -14,12 +14,19 @@ import (
 	"github.com/stevedore-oci/stevedore/core/event"
 )
 
+// Reader reads such files with what they take from the machine.
+type Reader struct {
+	Getenv   func(name string) string
+	ReadFile func(name string) ([]byte, error)
+	Login    func(Login) // is told how a registry is spoken to; nil: nobody wants to know
+}
+
 // Read reads the YAML of a file called name. to is where jobs go whose file names no destination, as skopeo's do not; "" for
 // nowhere. What a file has that would change what is copied, and is not known here, is an error: input for what is wrong,
 // unsupported for what is not done here. What changes nothing is a warning to env.Event.
-func Read(ctx context.Context, env *core.Env, name string, text []byte, to string) ([]core.SyncJob, error) {
+func (r Reader) Read(ctx context.Context, env *core.Env, name string, text []byte, to string) ([]core.SyncJob, error) {
 	if isRegsync(text) {
-		return readRegsync(ctx, env, name, text)
+		return regsync{r, env, name}.read(ctx, text)
 	}
 	return readSkopeo(env, name, text, to)
 }
