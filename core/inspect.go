@@ -39,7 +39,7 @@ type InspectOut struct {
 	Referrers    []Referrer        `json:"referrers,omitempty" help:"what refers to it, or to the image that was chosen of it, where that was asked for"`
 }
 
-// Referrer is a manifest that has another one as its subject.
+// Referrer is a manifest that has another one as its subject, or that belongs to it by the name of its tag.
 type Referrer struct {
 	To           digest.Digest     `json:"to" help:"the subject"`
 	MediaType    string            `json:"mediaType"`
@@ -47,6 +47,7 @@ type Referrer struct {
 	Size         int64             `json:"size" help:"bytes of the manifest"`
 	ArtifactType string            `json:"artifactType,omitempty"`
 	Annotations  map[string]string `json:"annotations,omitempty"`
+	Tag          string            `json:"tag,omitempty" help:"cosign's tag, which says so in place of a subject: sha256-....sig, .att or .sbom"`
 }
 
 // ChildManifest is one entry of an index.
@@ -167,7 +168,14 @@ func (o *InspectOut) refer(ctx context.Context, src content.Source, typed string
 			if n++; n > maxReferrers {
 				return errs.New(errs.Input, typed, "%s has more than %d referrers", subject, maxReferrers)
 			}
-			o.Referrers = append(o.Referrers, Referrer{subject, d.MediaType, d.Digest, d.Size, d.ArtifactType, d.Annotations})
+			o.Referrers = append(o.Referrers, Referrer{subject, d.MediaType, d.Digest, d.Size, d.ArtifactType, d.Annotations, ""})
+		}
+		tags, err := content.DigestTags(ctx, src, subject)
+		if err != nil {
+			return errs.Wrap(typed, err)
+		}
+		for _, t := range tags {
+			o.Referrers = append(o.Referrers, Referrer{To: subject, MediaType: t.Descriptor.MediaType, Digest: t.Descriptor.Digest, Size: t.Descriptor.Size, Tag: t.Tag})
 		}
 	}
 	return nil

@@ -48,7 +48,11 @@ func (s *shelf) Resolve(_ context.Context, ref string) (v1.Descriptor, error) {
 	if s.mute {
 		return v1.Descriptor{}, errs.New(errs.Unsupported, ref, "no HEAD here")
 	}
-	return s.docs[ref].Descriptor(), nil
+	d, ok := s.docs[ref]
+	if !ok {
+		return v1.Descriptor{}, errs.New(errs.NotFound, ref, "is not on the shelf")
+	}
+	return d.Descriptor(), nil
 }
 
 func (s *shelf) Tags(_ context.Context, last string) iter.Seq2[string, error] {
@@ -187,6 +191,8 @@ func TestInspectReferrers(t *testing.T) {
 		s.index(t, content.ReferrersTag(subject.Digest), d)
 		return d
 	}
+	tag := content.ReferrersTag(amd64.Digest) + ".sig"
+	signed := s.doc(t, v1.MediaTypeImageManifest, v1.Manifest{MediaType: v1.MediaTypeImageManifest, Config: s.blob(v1.MediaTypeImageConfig, []byte("{}"))}, tag)
 	sbom, signature := referrer(amd64, "application/spdx+json"), referrer(index, "application/vnd.example.signature")
 	ctx := t.Context()
 
@@ -195,6 +201,7 @@ func TestInspectReferrers(t *testing.T) {
 	require.Equal(t, []core.Referrer{
 		{To: index.Digest, MediaType: signature.MediaType, Digest: signature.Digest, Size: signature.Size, ArtifactType: signature.ArtifactType},
 		{To: amd64.Digest, MediaType: sbom.MediaType, Digest: sbom.Digest, Size: sbom.Size, ArtifactType: sbom.ArtifactType},
+		{To: amd64.Digest, MediaType: signed.MediaType, Digest: signed.Digest, Size: signed.Size, Tag: tag},
 	}, out.Referrers)
 
 	out, err = core.Inspect(ctx, s.env(nil), core.InspectIn{Ref: "x:multi"})

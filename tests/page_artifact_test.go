@@ -11,6 +11,8 @@ import (
 	specs "github.com/opencontainers/image-spec/specs-go"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/stretchr/testify/require"
+
+	"github.com/stevedore-oci/stevedore/core/content"
 )
 
 const (
@@ -18,7 +20,8 @@ const (
 	statementText = `{"_type":"https://in-toto.io/Statement/v0.1","predicateType":"https://slsa.dev/provenance/v0.2"}`
 )
 
-// attachedTo makes a registry in which oras has attached two files to the bundled image.
+// attachedTo makes a registry in which oras has attached two files to the bundled image, and has pushed something to the tag that
+// cosign would give to a signature of it.
 func attachedTo(t *testing.T) string {
 	t.Helper()
 	_, host := writable(t)
@@ -28,6 +31,7 @@ func attachedTo(t *testing.T) string {
 	for _, args := range [][]string{
 		{"cp", "--from-oci-layout", "--to-plain-http", absolute(t, harbor) + ":amd64", host + "/harbor:amd64"},
 		{"attach", "--plain-http", "--artifact-type", "application/spdx+json", host + "/harbor:amd64", "sbom.spdx.json:application/spdx+json", "notes.txt:text/plain"},
+		{"push", "--plain-http", host + "/harbor:" + content.ReferrersTag(layoutTag(t, "amd64").Digest) + ".sig", "notes.txt:text/plain"},
 	} {
 		cmd := exec.CommandContext(t.Context(), tool(t, "oras"), args...)
 		cmd.Dir = dir

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 
@@ -53,6 +54,9 @@ func (p *printer) referrers(o core.InspectOut) {
 			about = "of " + short(r.To)
 		}
 		kind := cmp.Or(r.ArtifactType, r.MediaType)
+		if r.Tag != "" {
+			kind = "tagged …" + path.Ext(r.Tag)
+		}
 		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\n", pad(size(r.Size), 7), p.digest(r.Digest, 13+len(kind)+len(about)), plain(kind), about)
 	}
 	t.Flush()

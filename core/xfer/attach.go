@@ -26,10 +26,6 @@ type extra struct {
 // maxReferrers bounds what may refer to the manifests of one copy.
 const maxReferrers = 10_000
 
-// digestTags are the tags under which cosign 1 and 2 keep what belongs to a manifest
-// (https://github.com/sigstore/cosign/blob/v2.4.1/specs/SIGNATURE_SPEC.md#tag-based-discovery).
-var digestTags = []string{".sig", ".att", ".sbom"}
-
 // attach finds what belongs to the manifests that are copied, and to what was found.
 func (p *Plan) attach(ctx context.Context) error {
 	done := map[digest.Digest]bool{}
@@ -64,7 +60,7 @@ func (p *Plan) attachTo(ctx context.Context, n *node) ([]*node, error) {
 		}
 	}
 	if p.o.DigestTags {
-		for _, suffix := range digestTags {
+		for _, suffix := range content.DigestTagSuffixes {
 			if err := p.addTag(ctx, n, content.ReferrersTag(n.digest)+suffix, &found); err != nil {
 				return nil, err
 			}
@@ -145,19 +141,13 @@ func (p *Plan) survey(ctx context.Context) []string {
 // surveyTags are the digest tags of the root that are not asked for. A look costs no body and at Docker Hub nothing of its limit;
 // all are looked for at once, since every copy waits for them.
 func (p *Plan) surveyTags(ctx context.Context) []string {
-	resolver, ok := content.As[content.Resolver](p.src)
-	if p.o.DigestTags || !ok {
+	if _, ok := content.As[content.Resolver](p.src); p.o.DigestTags || !ok {
 		return nil
 	}
-	found := slices.Clone(digestTags)
-	err := parallel(ctx, len(found), len(found), func(ctx context.Context, i int) error {
-		if _, err := resolver.Resolve(ctx, content.ReferrersTag(p.root.digest)+found[i]); err != nil {
-			found[i] = ""
-		}
-		return nil
-	})
-	if err != nil { // it was cancelled
-		return nil
+	found, _ := content.DigestTags(ctx, p.src, p.root.digest)
+	var suffixes []string
+	for _, t := range found {
+		suffixes = append(suffixes, t.Suffix)
 	}
-	return slices.DeleteFunc(found, func(suffix string) bool { return suffix == "" })
+	return suffixes
 }

@@ -27,7 +27,7 @@ const saved = () => tab.run(async () => {
 
 test('what was attached to an image of a registry is a link, and opens', async () => {
   await open(`ref=${world.attached}/harbor:amd64`)
-  await tab.see('st-summary .attached', 'Attached to it: SBOM.')
+  await tab.see('st-summary .attached', 'Attached to it: SBOM, Signature.')
   await tab.shot('attached')
   await tab.click('st-summary .attached .link', 'SBOM')
   await tab.see('st-summary .words', 'An artifact of type application/spdx+json with 2 blobs')

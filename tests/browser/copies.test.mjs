@@ -80,6 +80,9 @@ test('where the browser lets a page save to the disk, it is written there', asyn
   assert.ok(digest[1] > 1_000_000)
 })
 
+/** Whether the browser would ask before the page is left. */
+const asks = () => tab.run(() => !dispatchEvent(new Event('beforeunload', { cancelable: true })))
+
 test('a download goes on while another platform is looked at', async () => {
   await visit('ref=example:latest')
   await tab.run(() => { // a slow disk
@@ -94,6 +97,7 @@ test('a download goes on while another platform is looked at', async () => {
   })
   await tab.click('st-copy .main')
   await tab.see('st-copy .busy', 'Writing harbor-latest.tar from the bundled example:latest, all platforms')
+  assert.ok(await asks(), 'a reload would end it')
   await tab.select('#platform', 'linux/arm64/v8')
   await tab.see('.words', '64-bit ARM')
   await tab.read()
@@ -103,6 +107,7 @@ test('a download goes on while another platform is looked at', async () => {
   await tab.shot('goes-on')
   await tab.run(() => globalThis.release())
   await tab.see('st-running .words', 'harbor-latest.tar is written.')
+  assert.ok(!(await asks()), 'there is nothing to lose')
   assert.ok((await tab.run(() => globalThis.written)) > 2_000_000)
   await tab.click('[role=tab]', 'Copy')
   assert.deepEqual(await tab.lines('st-copy', '.digest'), [world.index])

@@ -126,6 +126,8 @@ export interface Referrer {
   size: number;
   artifactType?: string;
   annotations?: Record<string, string>;
+  /** cosign's tag, which says so in place of a subject: sha256-....sig, .att or .sbom */
+  tag?: string;
 }
 
 export interface DigestIn {

@@ -27,9 +27,9 @@ function plain(name: string): string {
 }
 
 const KINDS: [RegExp, string][] = [
-  [/attestation|in-toto|provenance/i, 'Attestation'],
+  [/attestation|in-toto|provenance|\.att$/i, 'Attestation'],
   [/spdx|cyclonedx|sbom/i, 'SBOM'],
-  [/sigstore\.bundle|cosign|notary|signature/i, 'Signature'],
+  [/sigstore\.bundle|cosign|notary|signature|\.sig$/i, 'Signature'],
 ]
 
 /** What something that refers to an image is, in a word or two; its type where that is not known. */
@@ -39,6 +39,6 @@ export const artifactWords = (type: string): string => KINDS.find(([known]) => k
 export function attachedTo(summary: InspectOut, referrers: Referrer[]): { digest: string; words: string }[] {
   const image = summary.image?.digest
   const built = (summary.manifests ?? []).filter(m => image !== undefined && m.attestationFor === image)
-  const attached = [...built.map(m => ({ digest: m.digest, type: 'attestation' })), ...referrers.map(r => ({ digest: r.digest, type: r.artifactType ?? '' }))]
+  const attached = [...built.map(m => ({ digest: m.digest, type: 'attestation' })), ...referrers.map(r => ({ digest: r.digest, type: r.artifactType ?? r.tag ?? '' }))]
   return [...new Map(attached.map(({ digest, type }) => [digest, { digest, words: artifactWords(type) }])).values()]
 }

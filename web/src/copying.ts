@@ -93,6 +93,7 @@ export class Copying {
     const abort = (this.#abort = new AbortController())
     const mine = () => abort === this.#abort
     const work = this.#prepared(abort.signal)
+    const ask = (leaving: BeforeUnloadEvent) => leaving.preventDefault() // a reload ends the copy: the browser asks whether to
     let sink: Sink | undefined
     try {
       if (this.target !== 'registry') {
@@ -102,12 +103,15 @@ export class Copying {
       if (!mine()) return void (await sink?.abort())
       Object.assign(this, { phase: 'running', outcome: undefined, problem: undefined, progress: { done: 0, total: 0 } })
       session.changed()
+      addEventListener('beforeunload', ask)
       const outcome = await this.#copy(work, sink)
       await sink?.finish()
       if (mine()) Object.assign(this, { phase: 'done', outcome })
     } catch (err) {
       await sink?.abort().catch(() => {}) // it is the first error that tells
       if (mine()) Object.assign(this, { phase: 'failed', problem: this.#problem(err) })
+    } finally {
+      removeEventListener('beforeunload', ask)
     }
     session.changed()
   }
