@@ -85,13 +85,14 @@ func archiveRef(s string) string {
 }
 
 type bundler struct {
-	env   *Env
-	o     xfer.Options
-	since string
-	sink  *bundleSink
-	open  []content.Source // until the archive is written, which may read them then only
-	names map[string]digest.Digest
-	out   BundleOut
+	env     *Env
+	o       xfer.Options
+	since   string
+	sink    *bundleSink
+	earlier *earlier         // that since names, once it is read
+	open    []content.Source // until the archive is written, which may read them then only
+	names   map[string]digest.Digest
+	out     BundleOut
 }
 
 func (b *bundler) close() {
@@ -163,34 +164,53 @@ func (b *bundler) there(ctx context.Context, r ref.Reference) (content.BlobStatt
 	if b.since == "" {
 		return nil, nil
 	}
-	typed := b.since
-	registry, remote := (BundleIn{Since: typed}).SinceRegistry()
-	switch {
-	case remote:
-		typed = ref.Docker + "://" + registry.Host + "/" + r.Repository
-	case !strings.Contains(typed, ":"):
-		typed = archiveRef(typed)
+	if registry, remote := (BundleIn{Since: b.since}).SinceRegistry(); remote {
+		_, stat, err := b.statter(ctx, ref.Docker+"://"+registry.Host+"/"+r.Repository)
+		return stat, err
 	}
+	if b.earlier == nil {
+		typed := b.since
+		if !strings.Contains(typed, ":") {
+			typed = archiveRef(typed)
+		}
+		src, stat, err := b.statter(ctx, typed)
+		if err != nil {
+			return nil, err
+		}
+		b.earlier = &earlier{src, stat, map[string]map[digest.Digest]bool{}}
+	}
+	has, err := b.earlier.of(ctx, repository(bundleName(r)))
+	return repositoryBlobs{b.earlier.stat, has}, errs.Wrap(b.since, err)
+}
+
+// statter opens what tells of blobs.
+func (b *bundler) statter(ctx context.Context, typed string) (content.Source, content.BlobStatter, error) {
 	src, _, err := b.env.written().open(ctx, typed)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	b.open = append(b.open, src)
 	stat, ok := content.As[content.BlobStatter](src)
-	switch {
-	case !ok:
-		return nil, errs.New(errs.Unsupported, b.since, "cannot tell which blobs it has")
-	case remote:
-		return stat, nil
+	if !ok {
+		return nil, nil, errs.New(errs.Unsupported, b.since, "cannot tell which blobs it has")
 	}
-	has, err := b.blobs(ctx, src, repository(bundleName(r)))
-	return repositoryBlobs{stat, has}, errs.Wrap(b.since, err)
+	return src, stat, nil
 }
 
-// blobs are those of the images of a repository in an earlier bundle.
-func (b *bundler) blobs(ctx context.Context, src content.Source, of string) (map[digest.Digest]bool, error) {
+// earlier is a bundle that was made before.
+type earlier struct {
+	src   content.Source
+	stat  content.BlobStatter
+	blobs map[string]map[digest.Digest]bool // by repository, of those that were asked for
+}
+
+// of are the blobs of the images of a repository, and of what belongs to them.
+func (e *earlier) of(ctx context.Context, repo string) (map[digest.Digest]bool, error) {
+	if has, ok := e.blobs[repo]; ok {
+		return has, nil
+	}
 	has := map[digest.Digest]bool{}
-	lister, ok := content.As[content.TagLister](src)
+	lister, ok := content.As[content.TagLister](e.src)
 	if !ok {
 		return has, nil
 	}
@@ -198,10 +218,10 @@ func (b *bundler) blobs(ctx context.Context, src content.Source, of string) (map
 		if err != nil {
 			return nil, err
 		}
-		if digestTag().MatchString(name) || repository(name) != of {
+		if digestTag().MatchString(name) || repository(name) != repo {
 			continue
 		}
-		plan, err := xfer.New(ctx, src, name, name, xfer.Options{Referrers: true, DigestTags: true})
+		plan, err := xfer.New(ctx, e.src, name, name, xfer.Options{Referrers: true, DigestTags: true})
 		if err != nil {
 			return nil, err
 		}
@@ -213,6 +233,7 @@ func (b *bundler) blobs(ctx context.Context, src content.Source, of string) (map
 			has[d.Digest] = true
 		}
 	}
+	e.blobs[repo] = has
 	return has, nil
 }
 

@@ -1,6 +1,7 @@
 package core_test
 
 import (
+	"context"
 	"path/filepath"
 	"testing"
 
@@ -111,6 +112,27 @@ func TestBundleSince(t *testing.T) {
 
 	_, err = core.Bundle(t.Context(), env, core.BundleIn{Archive: filepath.Join(dir, "x.tar"), Refs: []string{static + ":team/app:v1"}, Since: "frist"})
 	require.Equal(t, errs.NotFound, errs.Of(err), "a name without a dot is a file: %v", err)
+}
+
+// TestSinceIsReadOnce: an earlier bundle is opened once, however many images are compared with it.
+func TestSinceIsReadOnce(t *testing.T) {
+	mux := transport.New(transport.Options{Files: osfs.Host{}, Writable: osfs.Host{}})
+	dir, opened := t.TempDir(), 0
+	env := &core.Env{Sink: mux.Create, Source: func(ctx context.Context, r ref.Reference) (content.Source, error) {
+		if r.Path == dir+"/first.tar" {
+			opened++
+		}
+		return mux.Open(ctx, r)
+	}}
+	refs := []string{"oci:../testdata/harbor:amd64", "oci:../testdata/harbor:arm64"}
+	in := core.BundleIn{Archive: dir + "/first.tar", Refs: refs[:1]}
+	_, err := core.Bundle(t.Context(), env, in)
+	require.NoError(t, err)
+	in = core.BundleIn{Archive: dir + "/second.tar", Refs: refs, Since: in.Archive}
+	out, err := core.Bundle(t.Context(), env, in)
+	require.NoError(t, err)
+	require.Equal(t, 1, opened)
+	require.Equal(t, 3, out.Stored.Blobs, "what the other platform has to itself")
 }
 
 // TestTagsOfAStaticRepository: the tag latest is meant where an image is wanted, and not where a repository is.
