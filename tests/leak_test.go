@@ -19,6 +19,7 @@ import (
 	"github.com/stevedore-oci/stevedore/core/ref"
 	"github.com/stevedore-oci/stevedore/fetchshim/nethttp"
 	"github.com/stevedore-oci/stevedore/transport"
+	"github.com/stevedore-oci/stevedore/transport/fsys"
 	"github.com/stevedore-oci/stevedore/transport/fsys/osfs"
 )
 
@@ -38,7 +39,7 @@ func TestNothingIsLeftRunning(t *testing.T) {
 	scratch, err := osfs.Create(filepath.Join(t.TempDir(), "scratch"))
 	require.NoError(t, err)
 	fetcher := nethttp.New(nethttp.Options{})
-	mux := transport.New(transport.Options{Files: osfs.Host{}, Fetcher: fetcher, Scratch: scratch})
+	mux := transport.New(transport.Options{Files: osfs.Host{}, Fetcher: fetcher, Scratch: fsys.Fixed(scratch)})
 	env := &core.Env{Source: mux.Open, File: mux.OpenFile, Clock: clock.System{}, Output: func(context.Context, string) (io.WriteCloser, error) {
 		return nopCloser{io.Discard}, nil
 	}}

@@ -89,7 +89,7 @@ func (m *Mux) target(ctx context.Context, r ref.Reference) (*archive.Target, err
 			return nil, errs.New(errs.Unsupported, r.Typed, "this host has no standard output")
 		}
 		open := func(ctx context.Context) (io.WriteCloser, error) { return m.o.Stdout(ctx, fileName(r)) }
-		return archive.ToStream(m.o.Scratch, open), nil
+		return archive.ToStream(m.o.Scratch.Dir(), open), nil
 	}
 	d, name, err := m.place(ctx, r)
 	if err != nil {

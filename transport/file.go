@@ -75,7 +75,8 @@ func (m *Mux) openTar(ctx context.Context, r ref.Reference) (fsys.File, error) {
 
 // spoolStdin copies standard input to scratch, because an archive is not read in order.
 func (m *Mux) spoolStdin(ctx context.Context, subject string) (fsys.File, error) {
-	if m.o.Scratch == nil {
+	scratch := m.o.Scratch.Dir()
+	if scratch == nil {
 		return nil, errs.New(errs.Unsupported, subject, "an archive from standard input needs temporary space, and this host has none").
 			Hinted("name the file instead, or give it a temporary folder (TMPDIR)")
 	}
@@ -83,7 +84,7 @@ func (m *Mux) spoolStdin(ctx context.Context, subject string) (fsys.File, error)
 	if err != nil {
 		return nil, err
 	}
-	f, err := archive.Spool(ctx, m.o.Scratch, in)
+	f, err := archive.Spool(ctx, scratch, in)
 	if err = errors.Join(err, in.Close()); err != nil {
 		if f != nil {
 			_ = f.Close()

@@ -20,6 +20,7 @@ import (
 	"github.com/stevedore-oci/stevedore/core/oci"
 	"github.com/stevedore-oci/stevedore/core/ref"
 	"github.com/stevedore-oci/stevedore/transport"
+	"github.com/stevedore-oci/stevedore/transport/fsys"
 	"github.com/stevedore-oci/stevedore/transport/fsys/osfs"
 )
 
@@ -67,7 +68,7 @@ func muxOf(t testing.TB) *transport.Mux {
 		require.Empty(t, left, "scratch is left clean")
 		require.NoError(t, scratch.Close())
 	})
-	return transport.New(transport.Options{Files: osfs.Host{}, Scratch: scratch})
+	return transport.New(transport.Options{Files: osfs.Host{}, Scratch: fsys.Fixed(scratch)})
 }
 
 // image is what a reference led to: digests of the root, of the configs, and of every blob.

@@ -14,6 +14,7 @@ import (
 	"github.com/stevedore-oci/stevedore/core/ref"
 	"github.com/stevedore-oci/stevedore/core/xfer"
 	"github.com/stevedore-oci/stevedore/transport"
+	"github.com/stevedore-oci/stevedore/transport/fsys"
 	"github.com/stevedore-oci/stevedore/transport/fsys/osfs"
 )
 
@@ -23,7 +24,7 @@ func writerOf(t testing.TB) *transport.Mux {
 	scratch, err := osfs.Create(filepath.Join(t.TempDir(), "scratch"))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, scratch.Close()) })
-	return transport.New(transport.Options{Files: osfs.Host{}, Writable: osfs.Host{}, Scratch: scratch})
+	return transport.New(transport.Options{Files: osfs.Host{}, Writable: osfs.Host{}, Scratch: fsys.Fixed(scratch)})
 }
 
 // transfer copies from one reference to others of one endpoint.

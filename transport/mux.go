@@ -56,9 +56,9 @@ type Options struct {
 	// Stdout opens standard output, for "-" where an archive is written; the Mux closes it. The name is what a file of it would
 	// be called. Nil: there is none.
 	Stdout func(ctx context.Context, name string) (io.WriteCloser, error)
-	// Scratch is temporary space for decompressed archives and piped input. Nil: a compressed archive is read again from
-	// its start for every pass, and a piped one is of kind unsupported. The Mux does not close it.
-	Scratch fsys.WritableDir
+	// Scratch is temporary space for decompressed archives and piped input, asked for when one is there. Nil: a compressed archive
+	// is read again from its start for every pass, and a piped one is of kind unsupported. The Mux does not close it.
+	Scratch fsys.Scratch
 	// Mem holds the sources of mem:NAME. Closing what Open returns does not close them. A *mem.Repository can be written.
 	Mem map[string]content.Source
 }
@@ -74,7 +74,7 @@ type Mux struct {
 func New(o Options) *Mux {
 	o.Files = fsys.YieldingHost(o.Files, o.Yield)
 	o.Writable = fsys.YieldingWritableHost(o.Writable, o.Yield)
-	o.Scratch = fsys.YieldingDir(o.Scratch, o.Yield)
+	o.Scratch = yielding(o.Scratch, o.Yield)
 	m := &Mux{o: o}
 	if o.Fetcher != nil {
 		c := registry.Options{
@@ -89,6 +89,10 @@ func New(o Options) *Mux {
 		}
 	}
 	return m
+}
+
+func yielding(s fsys.Scratch, yield func()) fsys.Scratch {
+	return func() fsys.WritableDir { return fsys.YieldingDir(s.Dir(), yield) }
 }
 
 const noRegistry = "copy the image to an OCI layout first (oci:path), or use the native binary or a program that embeds the reactor"

@@ -18,6 +18,7 @@ import (
 	"github.com/stevedore-oci/stevedore/core/ref"
 	"github.com/stevedore-oci/stevedore/fetchshim"
 	"github.com/stevedore-oci/stevedore/transport"
+	"github.com/stevedore-oci/stevedore/transport/fsys"
 	"github.com/stevedore-oci/stevedore/transport/fsys/memfs"
 	"github.com/stevedore-oci/stevedore/transport/fsys/osfs"
 	"github.com/stevedore-oci/stevedore/transport/mem"
@@ -48,7 +49,7 @@ func TestHostsThatCannot(t *testing.T) {
 		"oci:y:tag":            {files, errs.NotFound, "oci:y:tag: there is no such directory", ""},
 		"oci-archive:x.tar:v1": {files, errs.NotFound, "oci-archive:x.tar:v1: there is no such file", ""},
 		"oci-archive:-":        {transport.Options{Stdin: stdin}, errs.Unsupported, "oci-archive:-: an archive from standard input needs temporary space, and this host has none", "name the file instead"},
-		"docker-archive:-":     {transport.Options{Scratch: memfs.New()}, errs.Unsupported, "docker-archive:-: this host has no standard input", ""},
+		"docker-archive:-":     {transport.Options{Scratch: fsys.Fixed(memfs.New())}, errs.Unsupported, "docker-archive:-: this host has no standard input", ""},
 	} {
 		_, err := open(t, c.o, typed)
 		require.Equal(t, c.kind, errs.Of(err), "%s: %v", typed, err)
@@ -110,7 +111,7 @@ func TestStandardInput(t *testing.T) {
 	dir := t.TempDir()
 	run(t, dir, "skopeo", "copy", "-q", "oci:"+harbor(t)+":amd64", "docker-archive:a.tar:harbor:v1")
 	scratch := memfs.New()
-	m := transport.New(transport.Options{Scratch: scratch, Yield: func() {}, Stdin: func(context.Context) (io.ReadCloser, error) {
+	m := transport.New(transport.Options{Scratch: fsys.Fixed(scratch), Yield: func() {}, Stdin: func(context.Context) (io.ReadCloser, error) {
 		return os.Open(filepath.Join(dir, "a.tar"))
 	}})
 	require.Equal(t, walk(t, muxOf(t), "docker-archive:"+dir+"/a.tar"), walk(t, m, "docker-archive:-"))
@@ -122,7 +123,7 @@ func TestStandardInput(t *testing.T) {
 func TestBrokenStandardInput(t *testing.T) {
 	scratch := memfs.New()
 	broken := io.MultiReader(bytes.NewReader(make([]byte, 1000)), errorReader{})
-	_, err := open(t, transport.Options{Scratch: scratch, Stdin: func(context.Context) (io.ReadCloser, error) { return io.NopCloser(broken), nil }}, "oci-archive:-")
+	_, err := open(t, transport.Options{Scratch: fsys.Fixed(scratch), Stdin: func(context.Context) (io.ReadCloser, error) { return io.NopCloser(broken), nil }}, "oci-archive:-")
 	require.ErrorContains(t, err, "the pipe broke")
 	left, err := scratch.List(t.Context(), ".")
 	require.NoError(t, err)

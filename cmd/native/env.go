@@ -56,20 +56,30 @@ func (l *logins) environment(_ context.Context, g cli.Global, events func(event.
 	return env, free, nil
 }
 
-// temporary makes a folder for what has to be kept for a while; free removes it. Nil where none can be made, as in a container that
-// has no /tmp: few references need one, and say so.
-func temporary() (scratch fsys.WritableDir, free func()) {
-	temp, err := os.MkdirTemp("", "stevedore-")
-	if err != nil {
-		return nil, func() {}
-	}
-	d, err := osfs.Create(temp)
-	if err != nil {
-		return nil, func() { _ = os.RemoveAll(temp) }
-	}
-	return d, func() {
-		_ = d.Close()
-		_ = os.RemoveAll(temp)
+// temporary makes a folder for what has to be kept for a while, once it is needed; free removes it. Nil where none can be made, as in
+// a container that has no /tmp: few references need one, and say so.
+func temporary() (scratch fsys.Scratch, free func()) {
+	var temp string
+	var dir fsys.WritableDir
+	scratch = sync.OnceValue(func() fsys.WritableDir {
+		var err error
+		if temp, err = os.MkdirTemp("", "stevedore-"); err != nil {
+			return nil
+		}
+		made, err := osfs.Create(temp)
+		if err != nil {
+			return nil
+		}
+		dir = made
+		return dir
+	})
+	return scratch, func() {
+		if dir != nil {
+			_ = dir.Close()
+		}
+		if temp != "" {
+			_ = os.RemoveAll(temp)
+		}
 	}
 }
 

@@ -125,7 +125,7 @@ func forms(t *testing.T, files map[string][]byte, test func(t *testing.T, b []by
 				o := archive.Options{Yield: func() {}}
 				if scratch {
 					space := memfs.New()
-					o.Scratch = space
+					o.Scratch = fsys.Fixed(space)
 					t.Cleanup(func() {
 						left, err := space.List(context.Background(), ".")
 						require.NoError(t, err)
@@ -230,7 +230,7 @@ func TestNotThisFormat(t *testing.T) {
 		{"null", pack(t, map[string][]byte{"manifest.json": []byte("null")}, ""), false, errs.Input, "x: manifest.json: lists no image", ""},
 	}
 	for _, c := range cases {
-		for _, o := range []archive.Options{{}, {Scratch: memfs.New()}} {
+		for _, o := range []archive.Options{{}, {Scratch: fsys.Fixed(memfs.New())}} {
 			t.Run(fmt.Sprintf("%s/scratch=%v", c.name, o.Scratch != nil), func(t *testing.T) {
 				var err error
 				if c.openOCI {

@@ -240,7 +240,7 @@ func TestABombIsNotUnpacked(t *testing.T) {
 		b = append(b, 0x02, 0x00, 0x10, 0)
 	}
 	left := int64(5) << 30
-	_, err := archive.OpenDocker(t.Context(), inMemory(t, b), "docker-archive:x", archive.Options{Scratch: small{memfs.New(), &left}})
+	_, err := archive.OpenDocker(t.Context(), inMemory(t, b), "docker-archive:x", archive.Options{Scratch: fsys.Fixed(small{memfs.New(), &left})})
 	require.Equal(t, errs.Input, errs.Of(err), "%v", err)
 	require.ErrorContains(t, err, "docker-archive:x: expands to more than 1 GiB, over 200 times what is stored")
 	require.Contains(t, errs.HintOf(err), "decompress it first")

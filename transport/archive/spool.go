@@ -15,7 +15,7 @@ import (
 // Options says what an archive may use. The zero value needs nothing.
 type Options struct {
 	// Scratch is where a compressed archive is unpacked once. Nil: it is read again from its start for every pass.
-	Scratch fsys.WritableDir
+	Scratch fsys.Scratch
 	// Yield is called at least once per 64 KiB of decompressed content. Nil natively.
 	Yield func()
 }
@@ -63,14 +63,18 @@ func newTarball(ctx context.Context, f fsys.File, o Options) (*tarball, error) {
 		return nil, errors.Join(err, f.Close())
 	}
 	t := &tarball{f, compress.Detect(prefix[:n]), "the archive", o.Yield}
-	if t.kind == compress.None || o.Scratch == nil {
+	if t.kind == compress.None {
+		return t, nil
+	}
+	scratch := o.Scratch.Dir()
+	if scratch == nil {
 		return t, nil
 	}
 	r, err := t.inflate(ctx)
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	whole, err := Spool(ctx, o.Scratch, &frugal{r, max(freeSpool, f.Size()*spoolRatio)})
+	whole, err := Spool(ctx, scratch, &frugal{r, max(freeSpool, f.Size()*spoolRatio)})
 	_ = r.Close() // it only repeats what reading said
 	if err = errors.Join(err, f.Close()); err != nil {
 		return nil, err

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
+	"sync"
 	"syscall"
 	"time"
 
@@ -53,21 +54,30 @@ func environment(_ context.Context, g cli.Global, events func(event.Event)) (*co
 	return env, free, nil
 }
 
-// temporary makes a folder for scratch where the runtime opens TMPDIR or /tmp for writing; without one there is no scratch.
-func temporary() (fsys.WritableDir, func()) {
-	name, err := os.MkdirTemp("", "stevedore-")
-	if err != nil {
-		return nil, func() {}
-	}
-	remove := func() { _ = os.RemoveAll(name) }
-	dir, err := osfs.OpenRoot(name)
-	if err != nil {
-		remove()
-		return nil, func() {}
-	}
-	return dir, func() {
-		_ = dir.Close()
-		remove()
+// temporary makes a folder for scratch, once it is needed, where the runtime opens TMPDIR or /tmp for writing; without one there is no
+// scratch.
+func temporary() (scratch fsys.Scratch, free func()) {
+	var name string
+	var dir fsys.WritableDir
+	scratch = sync.OnceValue(func() fsys.WritableDir {
+		var err error
+		if name, err = os.MkdirTemp("", "stevedore-"); err != nil {
+			return nil
+		}
+		made, err := osfs.OpenRoot(name)
+		if err != nil {
+			return nil
+		}
+		dir = made
+		return dir
+	})
+	return scratch, func() {
+		if dir != nil {
+			_ = dir.Close()
+		}
+		if name != "" {
+			_ = os.RemoveAll(name)
+		}
 	}
 }
 
