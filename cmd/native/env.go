@@ -13,6 +13,7 @@ import (
 
 	"github.com/stevedore-oci/stevedore/cmd/cli"
 	"github.com/stevedore-oci/stevedore/cmd/native/credential"
+	"github.com/stevedore-oci/stevedore/cmd/native/registries"
 	"github.com/stevedore-oci/stevedore/core"
 	"github.com/stevedore-oci/stevedore/core/clock"
 	"github.com/stevedore-oci/stevedore/core/errs"
@@ -42,11 +43,7 @@ func (l *logins) environment(_ context.Context, g cli.Global, events func(event.
 	if g.NoFsync {
 		o.Writable = fsys.UnsyncedHost(o.Writable)
 	}
-	reads, err := l.newMux(g, "--src-creds", g.Src, o)
-	writes := reads
-	if err == nil && (g.Src != cli.End{} || g.Dest != cli.End{}) {
-		writes, err = l.newMux(g, "--dest-creds", g.Dest, o)
-	}
+	reads, writes, err := l.muxes(g, o)
 	if err != nil {
 		free()
 		return nil, nil, err
@@ -54,6 +51,27 @@ func (l *logins) environment(_ context.Context, g cli.Global, events func(event.
 	env.Source, env.Registry, env.File = reads.Open, reads.Registry, reads.OpenFile
 	env.Origin, env.Sink, env.Leftovers = writes.Origin, writes.Create, writes.Leftovers
 	return env, free, nil
+}
+
+// muxes are for reading and for writing; one where nothing is said of either end.
+func (l *logins) muxes(g cli.Global, o transport.Options) (reads, writes *transport.Mux, err error) {
+	if o.CreateRepository, err = creator(g.CreateRepository); err != nil {
+		return nil, nil, err
+	}
+	var conf *registries.Config
+	if !g.NoRegistriesConf {
+		read, err := registries.Load(os.Getenv)
+		if err != nil {
+			return nil, nil, err
+		}
+		conf = &read
+	}
+	reads, err = l.newMux(g, conf, "--src-creds", g.Src, o)
+	if err != nil || g.Src == (cli.End{}) && g.Dest == (cli.End{}) {
+		return reads, reads, err
+	}
+	writes, err = l.newMux(g, conf, "--dest-creds", g.Dest, o)
+	return reads, writes, err
 }
 
 // temporary makes a folder for what has to be kept for a while, once it is needed; free removes it. Nil where none can be made, as in
@@ -83,8 +101,9 @@ func temporary() (scratch fsys.Scratch, free func()) {
 	}
 }
 
-// newMux opens references as the options of the command line say for one end, whose credentials a flag gives.
-func (l *logins) newMux(g cli.Global, flag string, e cli.End, o transport.Options) (*transport.Mux, error) {
+// newMux opens references as registries.conf, unless it is nil, and the options of the command line say for one end, whose credentials
+// a flag gives.
+func (l *logins) newMux(g cli.Global, conf *registries.Config, flag string, e cli.End, o transport.Options) (*transport.Mux, error) {
 	if g = g.At(e); e.Creds == "" {
 		flag = "--creds"
 	}
@@ -100,11 +119,10 @@ func (l *logins) newMux(g cli.Global, flag string, e cli.End, o transport.Option
 		o.PlainHTTP = func(string) bool { return g.PlainHTTP == "true" }
 	}
 	o.Ranges = g.Ranges
-	if o.CreateRepository, err = creator(g.CreateRepository); err != nil {
-		return nil, err
-	}
-	if err := mirrored(g, &o); err != nil {
-		return nil, err
+	if conf != nil {
+		if err := mirrored(g, *conf, &o); err != nil {
+			return nil, err
+		}
 	}
 	o.Keychain, o.MirrorKeychain, o.PlainHTTP = l.before(o.Keychain), l.before(o.MirrorKeychain), l.plain(o.PlainHTTP)
 	return transport.New(o), nil

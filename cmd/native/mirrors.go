@@ -18,15 +18,8 @@ import (
 	"github.com/stevedore-oci/stevedore/transport/mirror"
 )
 
-// mirrored has o read where registries.conf says.
-func mirrored(g cli.Global, o *transport.Options) error {
-	if g.NoRegistriesConf {
-		return nil
-	}
-	conf, err := registries.Load(os.Getenv)
-	if err != nil {
-		return err
-	}
+// mirrored has o read where conf says.
+func mirrored(g cli.Global, conf registries.Config, o *transport.Options) error {
 	o.Mirrors = mirror.NewReader(conf.Policy, o.Clock, o.Event)
 	if g.Creds != "" {
 		// --creds are for the registry that was named: its mirrors get what the files have for them.
