@@ -3,6 +3,7 @@ package distspec
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -44,6 +45,24 @@ func EncodeErrors(list ...Error) []byte {
 		panic(err)
 	}
 	return b
+}
+
+// faults are the codes that say that the request itself is what is wrong.
+var faults = []Code{"UNSUPPORTED", "DENIED", "NAME_INVALID", "TAG_INVALID", "DIGEST_INVALID", "SIZE_INVALID", "MANIFEST_INVALID", "MANIFEST_UNVERIFIED"}
+
+// Fault is the first code of an error body that says nothing but that the request is at fault, so that the same one would be refused
+// again; "" for any other body. What is unknown to a registry may be so because it lost its storage for a moment.
+func Fault(body []byte) Code {
+	var b errorBody
+	if json.Unmarshal(body, &b) != nil || len(b.Errors) == 0 {
+		return ""
+	}
+	for _, e := range b.Errors {
+		if !slices.Contains(faults, e.Code) {
+			return ""
+		}
+	}
+	return b.Errors[0].Code
 }
 
 // excerptLen bounds what is shown of a body that is no error body, in bytes.

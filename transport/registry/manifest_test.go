@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -332,4 +333,38 @@ func TestBlobAtAnOffset(t *testing.T) {
 	o, _ := content.As[content.RangeOpener](newRig(t, "r.example/a", always(200, ""), nil).Blob(huge))
 	_, err := o.OpenAt(t.Context(), 1<<39)
 	requireKind(t, errs.Unsupported, err, "serves no ranges")
+}
+
+// TestFaultsAreNotRepeated: a registry that answers 5xx and says that the request is wrong is believed; one that says that it does not
+// know is asked again.
+func TestFaultsAreNotRepeated(t *testing.T) {
+	body := func(codes ...string) string {
+		var list []string
+		for _, c := range codes {
+			list = append(list, `{"code":"`+c+`","message":"no"}`)
+		}
+		return `{"errors":[` + strings.Join(list, ",") + `]}`
+	}
+	for said, want := range map[string]struct {
+		kind     errs.Kind
+		requests int
+	}{
+		body("UNSUPPORTED"):                      {errs.Unsupported, 1},
+		body("DENIED"):                           {errs.Denied, 1},
+		body("MANIFEST_INVALID", "NAME_INVALID"): {errs.Input, 1},
+		body("MANIFEST_INVALID", "UNKNOWN"):      {errs.Network, 5},
+		body("UNKNOWN"):                          {errs.Network, 5}, // as distribution calls what its storage says
+		body("MANIFEST_UNKNOWN"):                 {errs.Network, 5},
+		body():                                   {errs.Network, 5},
+		"":                                       {errs.Network, 5},
+		"<html>":                                 {errs.Network, 5},
+	} {
+		for _, status := range []int{500, 503} {
+			r := newRig(t, "r.example/a:v1", always(status, said), nil)
+			_, err := r.Manifest(t.Context(), "v1")
+			require.Equal(t, want.kind, errs.Of(err), said)
+			require.Len(t, r.requests, want.requests, said)
+			require.ErrorContains(t, err, strconv.Itoa(status))
+		}
+	}
 }

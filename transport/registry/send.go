@@ -114,7 +114,8 @@ func (c *Client) attempt(ctx context.Context, t auth.Target, req *fetchshim.Requ
 	o := outcome{resp: resp, wait: backoff(try), tries: tries}
 	switch resp.Status {
 	case 500, 502, 503, 504:
-		o.again = true
+		resp.Body = excerpt(resp.Body)
+		o.again = fault(resp) == ""
 	case 429:
 		o.again, o.tries = true, limitedTries
 		resp.Body = excerpt(resp.Body)
@@ -161,6 +162,12 @@ func excerpt(body io.ReadCloser) io.ReadCloser {
 	raw, _ := io.ReadAll(io.LimitReader(body, oci.MaxError)) // what came before an error is all there is
 	_ = body.Close()
 	return peeked{bytes.NewReader(raw), raw}
+}
+
+// fault is what a body that was read says is wrong with the request, whatever the status of the response; "" for nothing.
+func fault(resp *fetchshim.Response) distspec.Code {
+	p, _ := resp.Body.(peeked)
+	return distspec.Fault(p.said)
 }
 
 func said(resp *fetchshim.Response) string {

@@ -22,6 +22,9 @@ func (r *repository) failed(resp *fetchshim.Response, subject, what string) erro
 		text = ": " + text
 	}
 	kind, phrase := meaning(resp.Status)
+	if code := distspec.Fault(raw); code != "" && resp.Status >= 500 {
+		kind = blame(code)
+	}
 	if kind == errs.RateLimited {
 		phrase += r.quota(resp)
 	}
@@ -71,6 +74,17 @@ func meaning(status int) (errs.Kind, string) {
 		return errs.Input, "the registry answers " + itoa(status)
 	}
 	return errs.Unsupported, "the registry answers " + itoa(status) + ", which makes no sense here"
+}
+
+// blame is the kind of a fault in a request.
+func blame(code distspec.Code) errs.Kind {
+	switch code {
+	case distspec.UnsupportedCode:
+		return errs.Unsupported
+	case distspec.Denied:
+		return errs.Denied
+	}
+	return errs.Input
 }
 
 // readAll reads a body whole, within a limit in bytes. One that breaks off is of kind network.
