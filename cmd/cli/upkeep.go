@@ -61,15 +61,17 @@ func (p *printer) probed(a content.Abilities) error {
 	row := func(name string, value any) { fmt.Fprintf(t, "%s\t%v\n", name, value) }
 	row("Registry:", plain(a.Registry)+p.dim(" at "+plain(a.Origin)))
 	row("Authentication:", cmp.Or(plain(strings.Join(a.Auth, ", ")), "none"))
-	for _, r := range []struct {
-		name string
-		can  content.Ability
-	}{
-		{"Tags", a.Tags}, {"Catalog", a.Catalog}, {"Referrers", a.Referrers}, {"Ranges", a.Ranges}, {"Digest by HEAD", a.Digest},
-		{"Push", a.Push}, {"Anonymous mount", a.AnonymousMount}, {"Chunks", a.Chunks}, {"Upload status", a.UploadStatus}, {"Upload cancel", a.UploadCancel},
-		{"Delete manifest", a.DeleteManifest}, {"Delete tag", a.DeleteTag}, {"Delete blob", a.DeleteBlob},
+	can := a.Named()
+	for _, r := range []struct{ label, name string }{
+		{"Tags", "tags"}, {"Catalog", "catalog"}, {"Referrers", "referrers"}, {"Ranges", "ranges"}, {"Digest by HEAD", "digest"},
+		{"Push", "push"}, {"Anonymous mount", "anonymousMount"}, {"Chunks", "chunks"}, {"Upload status", "uploadStatus"}, {"Upload cancel", "uploadCancel"},
+		{"Delete manifest", "deleteManifest"}, {"Delete tag", "deleteTag"}, {"Delete blob", "deleteBlob"},
 	} {
-		row(r.name+":", r.can)
+		said := string(can[r.name])
+		if why := a.Why[r.name]; why != "" {
+			said += p.dim(": " + plain(why))
+		}
+		row(r.label+":", said)
 	}
 	if a.ChunkMin > 0 {
 		row("Smallest chunk:", size(a.ChunkMin))

@@ -41,6 +41,8 @@ type Abilities struct {
 	DeleteTag      Ability `json:"deleteTag"`
 	DeleteBlob     Ability `json:"deleteBlob"`
 
+	Why map[string]string `json:"why"` // of those above that are unknown, by their names here: why, in words
+
 	// CORS: which pages may read ("*" or an origin), and which headers they see.
 	AllowOrigin   string   `json:"allowOrigin"`
 	ExposeHeaders []string `json:"exposeHeaders"`
@@ -48,4 +50,13 @@ type Abilities struct {
 	RateLimit     int64 `json:"rateLimit"` // requests in the window; 0: none told
 	RateRemaining int64 `json:"rateRemaining"`
 	RateWindow    int64 `json:"rateWindow"` // seconds
+}
+
+// Named are the abilities by their names in JSON.
+func (a Abilities) Named() map[string]Ability {
+	return map[string]Ability{
+		"tags": a.Tags, "catalog": a.Catalog, "referrers": a.Referrers, "ranges": a.Ranges, "digest": a.Digest,
+		"push": a.Push, "anonymousMount": a.AnonymousMount, "chunks": a.Chunks, "uploadStatus": a.UploadStatus, "uploadCancel": a.UploadCancel,
+		"deleteManifest": a.DeleteManifest, "deleteTag": a.DeleteTag, "deleteBlob": a.DeleteBlob,
+	}
 }

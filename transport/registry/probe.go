@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"crypto/rand"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -35,7 +36,7 @@ func (r *repository) Probe(ctx context.Context, push bool) (content.Abilities, e
 	p := probe{r: r, a: content.Abilities{
 		Registry: r.target.Registry, Origin: r.target.Origin, Auth: []string{}, ExposeHeaders: []string{},
 		Tags: u, Catalog: u, Referrers: u, Ranges: u, Digest: u, Push: u, AnonymousMount: u, Chunks: u, UploadStatus: u, UploadCancel: u,
-		DeleteManifest: u, DeleteTag: u, DeleteBlob: u,
+		DeleteManifest: u, DeleteTag: u, DeleteBlob: u, Why: map[string]string{},
 	}}
 	if err := p.door(ctx); err != nil {
 		return p.a, err
@@ -44,31 +45,62 @@ func (r *repository) Probe(ctx context.Context, push bool) (content.Abilities, e
 	p.image(ctx)
 	if push {
 		p.push(ctx)
-		p.a.DeleteManifest = p.deletes(ctx, distspec.Manifest, nothing)
-		p.a.DeleteTag = p.deletes(ctx, distspec.Manifest, "probe-"+strings.ToLower(rand.Text()))
-		p.a.DeleteBlob = p.deletes(ctx, distspec.Blob, nothing)
+		p.unknown("no upload could be begun", uploading...)
+		p.a.DeleteManifest = p.deletes(ctx, "deleteManifest", distspec.Manifest, nothing)
+		p.a.DeleteTag = p.deletes(ctx, "deleteTag", distspec.Manifest, "probe-"+strings.ToLower(rand.Text()))
+		p.a.DeleteBlob = p.deletes(ctx, "deleteBlob", distspec.Blob, nothing)
+	} else {
+		p.unknown("is tried with push only", writing...)
 	}
+	maps.DeleteFunc(p.a.Why, func(name, _ string) bool { return p.a.Named()[name] != u })
 	return p.a, ctx.Err()
 }
 
-// ask sends one request, and reads and closes what comes. The status is 0 where nothing came.
-func (p *probe) ask(ctx context.Context, t auth.Target, req *fetchshim.Request) (status int, h fetchshim.Header) {
-	o := p.r.c.attempt(ctx, t, req, p.r.name, 1) // once: an answer of 500 is an answer
-	if o.err != nil {
-		return 0, nil
+// What needs an upload, and what is written for.
+var (
+	uploading = []string{"anonymousMount", "chunks", "uploadStatus", "uploadCancel"}
+	writing   = append([]string{"push", "deleteManifest", "deleteTag", "deleteBlob"}, uploading...)
+)
+
+// unknown says why abilities are, unless it was said before.
+func (p *probe) unknown(why string, names ...string) {
+	for _, name := range names {
+		if p.a.Why[name] == "" {
+			p.a.Why[name] = why
+		}
 	}
-	_ = excerpt(o.resp.Body)
-	return o.resp.Status, o.resp.Header
 }
 
+// answer is what became of one request.
+type answer struct {
+	status int // 0 where nothing came
+	header fetchshim.Header
+	url    string // after redirects, "" where that is not known
+	why    string // in words, that it is not what was hoped for
+}
+
+// ask sends one request, and reads and closes what comes.
+func (p *probe) ask(ctx context.Context, t auth.Target, req *fetchshim.Request) answer {
+	o := p.r.c.attempt(ctx, t, req, p.r.name, 1) // once: an answer of 500 is an answer
+	if o.err != nil {
+		return answer{why: p.words(o.err)}
+	}
+	defer o.resp.Body.Close()
+	return answer{o.resp.Status, o.resp.Header, o.resp.URL, p.words(p.r.failed(o.resp, p.r.name, req.Method))}
+}
+
+// words are an error without the name of what is probed.
+func (p *probe) words(err error) string { return strings.TrimPrefix(err.Error(), p.r.name+": ") }
+
 // verdict of a status: yes for what was expected, no for what registries answer to what they do not know.
-func verdict(status int, yes ...int) content.Ability {
+func (p *probe) verdict(name string, a answer, yes ...int) content.Ability {
 	switch {
-	case slices.Contains(yes, status):
+	case slices.Contains(yes, a.status):
 		return content.Yes
-	case slices.Contains([]int{400, 404, 405, 406, 415, 501}, status):
+	case slices.Contains([]int{400, 404, 405, 406, 415, 501}, a.status):
 		return content.No
 	}
+	p.unknown(a.why, name)
 	return content.Unknown
 }
 
@@ -98,45 +130,52 @@ func (p *probe) door(ctx context.Context) error {
 
 func (p *probe) lists(ctx context.Context) {
 	req := p.r.request("GET", distspec.Referrers, nothing)
-	status, _ := p.ask(ctx, p.r.target, req)
-	p.a.Referrers = verdict(status, 200)
+	p.a.Referrers = p.verdict("referrers", p.ask(ctx, p.r.target, req), 200)
 	req = p.r.request("GET", distspec.Catalog, "")
 	req.URL += "?n=1"
 	t := p.r.target
 	t.Scope = "registry:catalog:*"
-	status, _ = p.ask(ctx, t, req)
-	p.a.Catalog = verdict(status, 200)
+	p.a.Catalog = p.verdict("catalog", p.ask(ctx, t, req), 200)
 	req = p.r.request("GET", distspec.Tags, "")
 	req.URL += "?n=1"
-	status, _ = p.ask(ctx, p.r.target, req)
-	p.a.Tags = verdict(status, 200)
+	a := p.ask(ctx, p.r.target, req)
+	if a.status == 404 { // of a repository that is not there, which says nothing of others
+		p.unknown(a.why, "tags")
+		return
+	}
+	p.a.Tags = p.verdict("tags", a, 200)
 }
 
 // image looks at the image that the reference names.
 func (p *probe) image(ctx context.Context) {
 	ident, err := p.r.ident(p.r.ref.Ident())
 	if err != nil {
+		p.unknown(p.words(err), "digest", "ranges")
 		return
 	}
 	req := p.r.request("HEAD", distspec.Manifest, ident)
 	req.Header.Add("Accept", strings.Join(oci.ManifestTypes, ", "))
-	status, h := p.ask(ctx, p.r.target, req)
-	if status == 200 {
+	a := p.ask(ctx, p.r.target, req)
+	p.unknown(a.why, "digest")
+	if a.status == 200 {
 		p.a.Digest = content.No
-		if digest.Digest(h.Get("Docker-Content-Digest")).Validate() == nil {
+		if digest.Digest(a.header.Get("Docker-Content-Digest")).Validate() == nil {
 			p.a.Digest = content.Yes
 		}
 	}
-	if n, window, ok := distspec.ParseRateLimit(h.Get("RateLimit-Limit")); ok {
+	if n, window, ok := distspec.ParseRateLimit(a.header.Get("RateLimit-Limit")); ok {
 		p.a.RateLimit, p.a.RateWindow = n, int64(window/time.Second)
-		p.a.RateRemaining, _, _ = distspec.ParseRateLimit(h.Get("RateLimit-Remaining"))
+		p.a.RateRemaining, _, _ = distspec.ParseRateLimit(a.header.Get("RateLimit-Remaining"))
 	}
-	if p.blob = p.config(ctx, ident); p.blob.Size < 2 {
+	if p.blob, err = p.config(ctx, ident); err != nil {
+		p.unknown("there is no blob to try it with: "+strings.TrimPrefix(err.Error(), p.r.subject(ident)+": "), "ranges", "anonymousMount")
 		return
 	}
 	req = p.r.request("GET", distspec.Blob, p.blob.Digest.String())
 	req.Header.Add("Range", "bytes=1-1")
-	switch status, _ := p.ask(ctx, p.r.target, req); status {
+	a = p.ask(ctx, p.r.target, req)
+	p.unknown(a.why, "ranges")
+	switch a.status {
 	case 206:
 		p.a.Ranges = content.Yes
 	case 200:
@@ -145,23 +184,30 @@ func (p *probe) image(ctx context.Context) {
 }
 
 // config is the config of the image, or of the first one in the index.
-func (p *probe) config(ctx context.Context, ident string) v1.Descriptor {
+func (p *probe) config(ctx context.Context, ident string) (v1.Descriptor, error) {
+	none := errs.New(errs.NotFound, "", "the image has no config")
 	for range 2 {
 		doc, err := p.r.Manifest(ctx, ident)
 		if err != nil {
-			return v1.Descriptor{}
+			return v1.Descriptor{}, err
 		}
 		if !doc.IsIndex() {
-			m, _ := doc.Manifest() // without one there is nothing to ask for
-			return m.Config
+			m, err := doc.Manifest()
+			if err == nil && m.Config.Size < 2 {
+				err = none
+			}
+			return m.Config, err
 		}
 		x, err := doc.Index()
-		if err != nil || len(x.Manifests) == 0 {
-			return v1.Descriptor{}
+		if err != nil {
+			return v1.Descriptor{}, err
+		}
+		if len(x.Manifests) == 0 {
+			return v1.Descriptor{}, none
 		}
 		ident = x.Manifests[0].Digest.String()
 	}
-	return v1.Descriptor{}
+	return v1.Descriptor{}, none
 }
 
 // push begins an upload, sends a little, and gives it up.
@@ -177,13 +223,15 @@ func (p *probe) push(ctx context.Context) {
 	req.URL += mount
 	resp, err := r.send(ctx, r.target, req, r.name)
 	if err != nil {
+		p.unknown(p.words(err), "push")
 		if errs.Of(err) == errs.Denied || errs.Of(err) == errs.Unauthorized {
 			p.a.Push = content.No
 		}
 		return
 	}
-	_ = excerpt(resp.Body)
-	if p.a.Push = verdict(resp.Status, 201, 202); resp.Status == 403 {
+	a := answer{resp.Status, resp.Header, resp.URL, p.words(r.failed(resp, r.name, req.Method))}
+	_ = resp.Body.Close()
+	if p.a.Push = p.verdict("push", a, 201, 202); resp.Status == 403 {
 		p.a.Push = content.No
 	}
 	if p.blob.Digest != "" && p.a.Push == content.Yes {
@@ -199,7 +247,11 @@ func (p *probe) push(ctx context.Context) {
 		}
 		_ = excerpt(resp.Body)
 	}
-	if resp.Status != 202 || u.follow(resp, base, true) != nil {
+	if resp.Status != 202 {
+		return
+	}
+	if err := u.follow(resp, base, true); err != nil {
+		p.unknown(p.words(err), "chunks", "uploadStatus", "uploadCancel")
 		return
 	}
 	p.a.ChunkMin, _ = strconv.ParseInt(resp.Header.Get("OCI-Chunk-Min-Length"), 10, 64)
@@ -212,33 +264,31 @@ func (p *probe) upload(ctx context.Context, u *upload) {
 	req.Header.Add("Content-Type", "application/octet-stream")
 	req.Header.Add("Content-Range", "0-1")
 	req.Body = fetchshim.Bytes("{}")
-	o := p.r.c.attempt(ctx, u.target, req, p.r.name, 1)
-	if o.err != nil {
+	sent := p.ask(ctx, u.target, req)
+	p.a.Chunks = p.verdict("chunks", sent, 200, 201, 202, 204)
+	if p.a.Chunks == content.Yes && u.follow(&fetchshim.Response{Header: sent.header, URL: sent.url}, u.url, false) != nil {
+		p.unknown("the registry does not say where the upload goes on", "uploadStatus", "uploadCancel")
 		return
 	}
-	_ = excerpt(o.resp.Body)
-	p.a.Chunks = verdict(o.resp.Status, 200, 201, 202, 204)
-	if p.a.Chunks == content.Yes && u.follow(o.resp, u.url, false) != nil {
-		return
-	}
-	status, h := p.ask(ctx, u.target, u.request("GET", u.url))
-	p.a.UploadStatus = verdict(status, 200, 204)
-	if n, ok := distspec.ParseUploadRange(h.Get("Range")); p.a.UploadStatus == content.Yes && (!ok || n != 2) {
+	a := p.ask(ctx, u.target, u.request("GET", u.url))
+	p.a.UploadStatus = p.verdict("uploadStatus", a, 200, 204)
+	if n, ok := distspec.ParseUploadRange(a.header.Get("Range")); p.a.UploadStatus == content.Yes && (!ok || n != 2) {
 		p.a.UploadStatus = content.No
 	}
-	status, _ = p.ask(ctx, u.target, u.request("DELETE", u.url))
-	p.a.UploadCancel = verdict(status, 200, 202, 204)
+	p.a.UploadCancel = p.verdict("uploadCancel", p.ask(ctx, u.target, u.request("DELETE", u.url)), 200, 202, 204)
 }
 
 // deletes asks to delete what is not there: a registry that would delete it says 404.
-func (p *probe) deletes(ctx context.Context, kind distspec.Kind, ident string) content.Ability {
+func (p *probe) deletes(ctx context.Context, name string, kind distspec.Kind, ident string) content.Ability {
 	t := p.r.target
 	t.Scope = scope(p.r.ref.Repository, "pull,delete")
-	switch status, _ := p.ask(ctx, t, p.r.request("DELETE", kind, ident)); status {
+	a := p.ask(ctx, t, p.r.request("DELETE", kind, ident))
+	switch a.status {
 	case 404, 200, 202, 204:
 		return content.Yes
 	case 400, 405, 501:
 		return content.No
 	}
+	p.unknown(a.why, name)
 	return content.Unknown
 }

@@ -652,6 +652,7 @@ export interface Abilities {
   deleteManifest: string;
   deleteTag: string;
   deleteBlob: string;
+  why: Record<string, string>;
   allowOrigin: string;
   exposeHeaders: string[];
   rateLimit: number;
