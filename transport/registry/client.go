@@ -50,7 +50,8 @@ type Client struct {
 	made  creations
 	paces sync.Map // registry to *pace
 
-	listing sync.Mutex // of referrers under a tag
+	listing  sync.Mutex // of referrers under a tag
+	unlisted sync.Map   // names of repositories that have no list of referrers
 }
 
 // New makes a Client. It does no I/O.

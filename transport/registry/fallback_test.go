@@ -132,3 +132,41 @@ func TestNoFallbackTag(t *testing.T) {
 		})
 	}
 }
+
+// TestListIsAskedForOnce: a repository without the list of referrers is not asked for it again, by whoever has the same client. One
+// that was not there, or did not like a digest, is.
+func TestListIsAskedForOnce(t *testing.T) {
+	subject := contenttest.NewImage().Root.Digest()
+	for name, c := range map[string]struct {
+		status int
+		body   string
+		want   int
+	}{
+		"absent":        {404, "404 page not found", 1},
+		"not supported": {405, `{"errors":[{"code":"UNSUPPORTED"}]}`, 1},
+		"no repository": {404, `{"errors":[{"code":"NAME_UNKNOWN"}]}`, 2},
+		"bad digest":    {400, `{"errors":[{"code":"DIGEST_INVALID"}]}`, 2},
+		"listed":        {200, `{"schemaVersion":2,"manifests":[]}`, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, "r.example/a/b", func(_ context.Context, req *fetchshim.Request) (*fetchshim.Response, error) {
+				if strings.Contains(req.URL, "/referrers/") {
+					return answer(c.status, c.body), nil
+				}
+				return answer(404, ""), nil
+			}, nil)
+			for range 2 {
+				for d, err := range content.Referrers(t.Context(), r.client.Repository(parse(t, "r.example/a/b")), subject) {
+					t.Error(d, err)
+				}
+			}
+			asked := 0
+			for _, line := range r.sent() {
+				if strings.Contains(line, "/referrers/") {
+					asked++
+				}
+			}
+			require.Equal(t, c.want, asked)
+		})
+	}
+}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -335,7 +334,7 @@ func TestBlobAtAnOffset(t *testing.T) {
 	requireKind(t, errs.Unsupported, err, "serves no ranges")
 }
 
-// TestFaultsAreNotRepeated: a registry that answers 5xx and says that the request is wrong is believed; one that says that it does not
+// TestFaultsAreNotRepeated: a registry that answers 500 and says that the request is wrong is believed; one that says that it does not
 // know is asked again.
 func TestFaultsAreNotRepeated(t *testing.T) {
 	body := func(codes ...string) string {
@@ -359,12 +358,14 @@ func TestFaultsAreNotRepeated(t *testing.T) {
 		"":                                       {errs.Network, 5},
 		"<html>":                                 {errs.Network, 5},
 	} {
-		for _, status := range []int{500, 503} {
-			r := newRig(t, "r.example/a:v1", always(status, said), nil)
-			_, err := r.Manifest(t.Context(), "v1")
-			require.Equal(t, want.kind, errs.Of(err), said)
-			require.Len(t, r.requests, want.requests, said)
-			require.ErrorContains(t, err, strconv.Itoa(status))
-		}
+		r := newRig(t, "r.example/a:v1", always(500, said), nil)
+		_, err := r.Manifest(t.Context(), "v1")
+		require.Equal(t, want.kind, errs.Of(err), said)
+		require.Len(t, r.requests, want.requests, said)
+		require.ErrorContains(t, err, "500")
+		r = newRig(t, "r.example/a:v1", always(503, said), nil)
+		_, err = r.Manifest(t.Context(), "v1")
+		require.Equal(t, errs.Network, errs.Of(err), "it says that it comes back")
+		require.Len(t, r.requests, 5)
 	}
 }

@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"iter"
+	"strings"
 
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
@@ -13,7 +14,7 @@ import (
 )
 
 // Referrers implements [content.ReferrerLister] (spec.md, "Listing Referrers"). Kind unsupported where the registry has no
-// such endpoint.
+// such endpoint, which is asked for once in each repository.
 func (r *repository) Referrers(ctx context.Context, subject digest.Digest) iter.Seq2[v1.Descriptor, error] {
 	return func(yield func(v1.Descriptor, error) bool) {
 		if err := oci.CheckDigest(subject.String()); err != nil {
@@ -21,6 +22,10 @@ func (r *repository) Referrers(ctx context.Context, subject digest.Digest) iter.
 			return
 		}
 		w := walk{r: r, field: "referrers", one: "referrer", subject: r.blobName(subject), seen: map[string]bool{}}
+		if _, known := r.c.unlisted.Load(r.name); known {
+			yield(v1.Descriptor{}, w.unlisted())
+			return
+		}
 		for next := r.request("GET", distspec.Referrers, subject.String()).URL; next != ""; {
 			list, following, err := w.referrers(ctx, next)
 			if err != nil {
@@ -37,6 +42,10 @@ func (r *repository) Referrers(ctx context.Context, subject digest.Digest) iter.
 	}
 }
 
+func (w *walk) unlisted() error {
+	return errs.New(errs.Unsupported, w.subject, "the registry does not list referrers")
+}
+
 // referrers reads one page and the URL of the next, or "".
 func (w *walk) referrers(ctx context.Context, pageURL string) ([]v1.Descriptor, string, error) {
 	w.seen[pageURL] = true
@@ -48,17 +57,19 @@ func (w *walk) referrers(ctx context.Context, pageURL string) ([]v1.Descriptor, 
 		return nil, "", err
 	}
 	defer resp.Body.Close()
-	absent := errs.New(errs.Unsupported, w.subject, "the registry does not list referrers")
 	switch resp.Status {
 	case 200:
 	case 404, 400, 405, 406, 501: // 404 by the specification
-		_ = excerpt(resp.Body) // what is read to its end leaves its connection to the next request
-		return nil, "", absent
+		resp.Body = excerpt(resp.Body) // what is read to its end leaves its connection to the next request
+		if resp.Status != 400 && !strings.Contains(said(resp), string(distspec.NameUnknown)) {
+			w.r.c.unlisted.Store(w.r.name, true) // whatever the subject
+		}
+		return nil, "", w.unlisted()
 	default:
 		return nil, "", w.r.failed(resp, w.subject, w.field)
 	}
 	if isHTML(resp.Header.Get("Content-Type"), raw) { // a page for every path, as web applications have
-		return nil, "", absent
+		return nil, "", w.unlisted()
 	}
 	var x v1.Index
 	if err := oci.Unmarshal(raw, &x); err != nil {

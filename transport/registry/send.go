@@ -115,7 +115,7 @@ func (c *Client) attempt(ctx context.Context, t auth.Target, req *fetchshim.Requ
 	switch resp.Status {
 	case 500, 502, 503, 504:
 		resp.Body = excerpt(resp.Body)
-		o.again = fault(resp) == ""
+		o.again = resp.Status != 500 || fault(resp) == "" // the others speak of a registry that is not there
 	case 429:
 		o.again, o.tries = true, limitedTries
 		resp.Body = excerpt(resp.Body)

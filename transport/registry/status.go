@@ -22,7 +22,7 @@ func (r *repository) failed(resp *fetchshim.Response, subject, what string) erro
 		text = ": " + text
 	}
 	kind, phrase := meaning(resp.Status)
-	if code := distspec.Fault(raw); code != "" && resp.Status >= 500 {
+	if code := distspec.Fault(raw); code != "" && resp.Status == 500 {
 		kind = blame(code)
 	}
 	if kind == errs.RateLimited {
