@@ -141,6 +141,10 @@ test('registry to registry: with a login for the one that wants it', async () =>
   await tab.click('st-copy .main')
   await tab.see('st-copy st-problem form')
   await tab.see('st-copy label', world.secret)
+  assert.ok(await tab.run(() => {
+    const { bottom } = find('st-copy st-problem button', 'Log in').getBoundingClientRect()
+    return bottom <= find('st-copy').getBoundingClientRect().bottom
+  }), 'the form is in sight')
   await tab.shot('copy-login')
   await tab.type('input[name=username]', 'user')
   await tab.type('input[name=password]', 'open sesame')

@@ -51,10 +51,13 @@ export class Copy extends Part {
     void this.#copying.start()
   }
 
-  /** What came of it may be below the edge. */
+  /** What came of it may be below the edge. A problem has its height when it is drawn itself. */
   override updated(): void {
     const { phase } = this.#copying
-    if (phase !== this.#seen && phase !== 'idle') this.renderRoot.querySelector('.done, st-problem')?.scrollIntoView({ block: 'nearest' })
+    if (phase !== this.#seen && phase !== 'idle') {
+      const end = this.renderRoot.querySelector<HTMLElement & Partial<Pick<Part, 'updateComplete'>>>('.done, st-problem')
+      void Promise.resolve(end?.updateComplete).then(() => end?.scrollIntoView({ block: 'nearest' }))
+    }
     this.#seen = phase
   }
 
