@@ -87,11 +87,15 @@ func (r *repository) DeleteTag(ctx context.Context, tag string) error {
 	return r.replaceTag(ctx, tag)
 }
 
-// replaceTag moves the tag to a manifest that nothing else names, and deletes that. A registry that deletes nothing is found
-// out before the tag is touched; should the deletion fail all the same, the tag gets back what it named.
+// replaceTag moves the tag to a manifest that nothing else names, and deletes that. A registry that deletes nothing mostly says so
+// when it is asked to delete what is not there, and else before the tag is touched; should the deletion fail all the same, the tag
+// gets back what it named.
 func (r *repository) replaceTag(ctx context.Context, tag string) error {
 	was, err := r.Manifest(ctx, tag)
 	if err != nil {
+		return err
+	}
+	if status, err := r.delete(ctx, distspec.Manifest, nothing, r.subject(tag), "tag"); status == 405 || status == 501 {
 		return err
 	}
 	s := newSink(r.c.repository(r.ref, "pull,push"))
@@ -109,7 +113,7 @@ func (r *repository) replaceTag(ctx context.Context, tag string) error {
 		}
 		if err := r.deleteManifest(ctx, doc.Digest()); err != nil {
 			if name == tag {
-				err = errors.Join(err, s.push(context.WithoutCancel(ctx), tag, was))
+				err = errors.Join(err, s.pushTag(context.WithoutCancel(ctx), tag, was))
 			}
 			return err
 		}

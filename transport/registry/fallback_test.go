@@ -170,3 +170,24 @@ func TestListIsAskedForOnce(t *testing.T) {
 		})
 	}
 }
+
+// TestNothingIsDeleted: a registry that deletes nothing is asked, and nothing is put into it to find that out.
+func TestNothingIsDeleted(t *testing.T) {
+	d := depot.Memory()
+	f := contenttest.NewImage()
+	fill(t, d, f)
+	server := serve.New(d.Serve())
+	r := newRig(t, sourceName, func(ctx context.Context, req *fetchshim.Request) (*fetchshim.Response, error) {
+		if req.Method == "DELETE" {
+			return answer(405, `{"errors":[{"code":"UNSUPPORTED"}]}`), nil
+		}
+		return server.Fetch(ctx, req)
+	}, nil)
+	deleter, ok := content.As[content.Deleter](r.Source)
+	require.True(t, ok)
+	requireKind(t, errs.Unsupported, deleter.DeleteTag(t.Context(), f.Tag), sourceName+": tag: not supported")
+	for _, line := range r.sent() {
+		require.NotContains(t, line, "PUT ")
+		require.NotContains(t, line, "POST ")
+	}
+}
