@@ -136,6 +136,23 @@ func TestReferrersAgain(t *testing.T) {
 	}
 }
 
+// TestCompressedAgain: what is compressed anew is compared, too, once its digest is known.
+func TestCompressedAgain(t *testing.T) {
+	reg := &spy{Fetcher: serve.New(depot.Memory().Serve()), api: true}
+	mux := transport.New(transport.Options{Fetcher: reg, Mem: map[string]content.Source{"src": signedImage(t)}})
+	env := &core.Env{Source: mux.Open, Sink: mux.Create}
+	in := core.CopyIn{Source: "mem:src:v1", Destinations: []string{"localhost/a:v1"}, Compress: "zstd"}
+	first, err := core.Copy(t.Context(), env, in)
+	require.NoError(t, err)
+	require.False(t, first.Destinations[0].Nothing())
+	reg.writes.Store(0)
+	again, err := core.Copy(t.Context(), env, in)
+	require.NoError(t, err)
+	require.Equal(t, first.Digest, again.Digest)
+	require.True(t, again.Destinations[0].Nothing())
+	require.Zero(t, reg.writes.Load())
+}
+
 // TestSyncReferrersAgain: what a run with referrers did not have to write is unchanged, at every endpoint that several images share.
 func TestSyncReferrersAgain(t *testing.T) {
 	dir := t.TempDir()

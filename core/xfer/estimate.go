@@ -36,7 +36,11 @@ func (p *Plan) Estimate(ctx context.Context, dst content.Source, names []string)
 		return Report{}, p.wrap(err)
 	}
 	r := Report{Root: out[p.root.digest].descriptor(), Manifests: len(out)}
-	held, missing := p.there(ctx, dst, out, names), map[*node]bool{}
+	var held map[naming]bool
+	if p.o.Compress == "" {
+		held = p.there(ctx, dst, out, names)
+	}
+	missing := map[*node]bool{}
 	for _, w := range p.namings(names) {
 		missing[w.node] = missing[w.node] || !held[w]
 	}

@@ -46,10 +46,10 @@ func (p *Plan) namings(names []string) []naming {
 // there finds out which manifests are there under their names already, at an endpoint that answers that without sending them.
 // They are not written, and blobs that only they list are not looked for: registries take a manifest when they have what it
 // lists, and a copy that has nothing to do is a question and changes nothing. Where the root is not there, nothing else is asked
-// for. It is no reason to fail: what is not known is written.
+// for. It is no reason to fail: what is not known is written. out must have the digests that are written.
 func (p *Plan) there(ctx context.Context, dst any, out outputs, names []string) map[naming]bool {
 	resolver, ok := content.As[content.Resolver](dst)
-	if !ok || p.o.VerifyExisting || p.o.Compress != "" { // digests of what is compressed anew are not known yet
+	if !ok || p.o.VerifyExisting {
 		return nil
 	}
 	roots, others := []naming{{p.root, ""}}, []naming{}

@@ -53,7 +53,10 @@ func (m *mover) move(ctx context.Context, names []string) error {
 	if err != nil {
 		return err
 	}
-	held := m.there(ctx, m.dst, out, names)
+	var held map[naming]bool
+	if m.o.Compress == "" {
+		held = m.there(ctx, m.dst, out, names)
+	}
 	left := make(chan []string, 1)
 	if !slices.ContainsFunc(m.namings(names), func(w naming) bool { return !held[w] }) {
 		left <- nil // what was left behind was said when there was something to copy
@@ -73,10 +76,11 @@ func (m *mover) move(ctx context.Context, names []string) error {
 	if err != nil {
 		return err
 	}
-	if len(m.anew) > 0 {
+	if m.o.Compress != "" { // only now it is known what the digests are
 		if out, err = m.rewrite(m.anew); err != nil {
 			return err
 		}
+		held = m.there(ctx, m.dst, out, names)
 	}
 	if err := m.manifests(ctx, out, names, held); err != nil {
 		return err
