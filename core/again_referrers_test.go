@@ -203,3 +203,25 @@ func TestLoadAgain(t *testing.T) {
 	}
 	require.Zero(t, reg.writes.Load())
 }
+
+// TestDryRunAgain: what a copy would do to what it made is what it does.
+func TestDryRunAgain(t *testing.T) {
+	dir := t.TempDir()
+	reg := &spy{Fetcher: serve.New(depot.Memory().Serve()), api: true}
+	mux := transport.New(transport.Options{Fetcher: reg, Files: osfs.Host{}, Writable: osfs.Host{}})
+	env := &core.Env{Source: mux.Open, Sink: mux.Create}
+	for _, dst := range []string{"localhost/a:v1", "oci:" + dir + "/l:v1", "static:" + dir + "/s:a:v1", "dir:" + dir + "/d", "oci-archive:" + dir + "/o.tar:v1", "docker-archive:" + dir + "/d.tar:a:v1"} {
+		in := core.CopyIn{Source: "oci:../testdata/harbor:amd64", Destinations: []string{dst}}
+		_, err := core.Copy(t.Context(), env, in)
+		require.NoError(t, err)
+		in.DryRun = true
+		dry, err := core.Copy(t.Context(), env, in)
+		require.NoError(t, err)
+		in.DryRun = false
+		done, err := core.Copy(t.Context(), env, in)
+		require.NoError(t, err)
+		dry.DryRun = false
+		require.Equal(t, done, dry, dst)
+		require.Equal(t, !strings.Contains(dst, "archive:"), done.Destinations[0].Nothing(), "archives are written anew: %s", dst)
+	}
+}

@@ -265,7 +265,8 @@ func (c copier) estimate(ctx context.Context, plan *xfer.Plan, e endpoint) (repo
 		}
 	}
 	var have content.Source
-	if there := c.env.written(); there.Source != nil {
+	anew := e.refs[0].Scheme == ref.OCIArchive || e.refs[0].Scheme == ref.DockerArchive // it is written as a whole
+	if there := c.env.written(); there.Source != nil && !anew {
 		if dst, err := there.Source(ctx, e.refs[0]); err == nil {
 			defer dst.Close()
 			have = dst

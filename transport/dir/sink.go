@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
@@ -36,6 +37,7 @@ type Sink struct {
 	unlock  func() error
 	blobs   *store.Store
 	listing layout.Listing // of which only the roots matter: there are no tags
+	changed sync.Map       // manifests that were not there, by [oci.Document.Digest]
 }
 
 // Create opens a folder for writing that is empty or has a dir: image. It owns dir: Close closes it, and so does an error.
@@ -122,7 +124,7 @@ func (s *Sink) commit(ctx context.Context) error {
 			continue
 		}
 		keep[name] = true
-		if err := store.Replace(ctx, s.dir, name, p.Document.Raw); err != nil {
+		if err := s.update(ctx, name, p.Document); err != nil {
 			return err
 		}
 	}
@@ -132,10 +134,25 @@ func (s *Sink) commit(ctx context.Context) error {
 	if err := store.Replace(ctx, s.dir, versionFile, []byte(versionContent)); err != nil {
 		return err
 	}
-	if err := store.Replace(ctx, s.dir, manifestFile, root.Raw); err != nil {
+	if err := s.update(ctx, manifestFile, root); err != nil {
 		return err
 	}
 	return s.removeOthers(ctx, keep, isContent)
+}
+
+// update writes a manifest, unless it is there.
+func (s *Sink) update(ctx context.Context, name string, doc oci.Document) error {
+	changed, err := store.Update(ctx, s.dir, name, doc.Raw)
+	if changed {
+		s.changed.Store(doc.Digest(), true)
+	}
+	return err
+}
+
+// Changed implements [content.Changer].
+func (s *Sink) Changed(doc oci.Document) bool {
+	_, ok := s.changed.Load(doc.Digest())
+	return ok
 }
 
 // root is the manifest that the others belong to.

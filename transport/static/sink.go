@@ -1,7 +1,6 @@
 package static
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"path"
@@ -144,12 +143,11 @@ func (s *Sink) commit(ctx context.Context) error {
 
 // replace writes a manifest under one of its names, unless it is there.
 func (s *Sink) replace(ctx context.Context, name string, doc oci.Document) error {
-	there, err := fsys.ReadFile(ctx, s.Dir, s.manifest(name), oci.MaxManifest)
-	if err == nil && bytes.Equal(there, doc.Raw) {
-		return nil
+	changed, err := store.Update(ctx, s.Dir, s.manifest(name), doc.Raw)
+	if changed {
+		s.changed.Store(doc.Digest(), true)
 	}
-	s.changed.Store(doc.Digest(), true)
-	return store.Replace(ctx, s.Dir, s.manifest(name), doc.Raw)
+	return err
 }
 
 // Changed implements [content.Changer].

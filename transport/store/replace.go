@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	slashpath "path"
 
@@ -26,4 +27,13 @@ func Replace(ctx context.Context, dir fsys.WritableDir, name string, content []b
 		return err
 	}
 	return p.Commit(ctx)
+}
+
+// Update is [Replace] where the file has other content, and says whether it had.
+func Update(ctx context.Context, dir fsys.WritableDir, name string, content []byte) (changed bool, err error) {
+	there, err := fsys.ReadFile(ctx, dir, name, int64(len(content)))
+	if err == nil && bytes.Equal(there, content) {
+		return false, nil
+	}
+	return true, Replace(ctx, dir, name, content) // also where it could not be read
 }
