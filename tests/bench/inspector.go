@@ -19,7 +19,7 @@ var pageGroup = group{
 		"(an OCI archive of gzipped layers) that is chosen from the disk; the native rows read the same file, and dive, which has no OCI archives, the same image as `docker save` writes it, " +
 		"uncompressed. Images are chosen two seconds after the page is ready, when its module has loaded. On a second visit the files are shown as the first one found them, " +
 		"while the file is checked. Nothing is uploaded anywhere.",
-	limits: "the browser's inflate and SHA-256 in WebAssembly, on the one thread of a Worker: together they take nearly three times as long as all that the native binary does for such an image.",
+	limits: "zlib and SHA-256 in WebAssembly, on the one thread of a Worker, which take as long as all that the native binary does for such an image; and that the browser compiles the module's hot code anew in each visit, while it is read.",
 	tables: func(ctx context.Context, e *env) ([]table, error) {
 		url, err := e.web(ctx)
 		if err != nil {

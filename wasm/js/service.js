@@ -25,7 +25,8 @@ export class Service {
   /**
    * @param {Worker | DedicatedWorkerGlobalScope | MessagePort} port
    * @param {(source: {module: string | WebAssembly.Module, exec: string}, ended: (text: string) => void) => Promise<object>} load
-   *   starts the module: its verbs, its release, call (as wasm/browser documents it) and memory, in bytes
+   *   starts the module: its verbs, its release, call (as wasm/browser documents it) and memory, in bytes; and zlib, the exports that
+   *   an Inflater takes, where there are some
    * @param {Record<string, () => import('./serve.d.ts').Packer>} [packers] by the names that calls have for them
    */
   constructor(port, load, packers = {}) {
@@ -76,7 +77,7 @@ export class Service {
       plainHttp,
       hidesHeaders: true,
       turn,
-      gunzip: () => new Inflater(),
+      gunzip: this.#module.zlib && (() => new Inflater(this.#module.zlib)),
       files: files.map(([name, file]) => [name, new Input(file instanceof Blob ? file : distant(file, ask))]),
       fetch: this.#fetch(relay, keep),
       credential: credentials ? registry => ask({ type: 'credential', registry }) : undefined,

@@ -98,7 +98,7 @@ func (m *module) env(h host) (*core.Env, error) {
 		Output: out,
 	}
 	if h.has("gunzip") {
-		env.Gunzip = h.gunzip
+		env.Gunzip = func(ctx context.Context, r io.Reader) (io.ReadCloser, error) { return h.gunzip(ctx, r, yield) }
 	}
 	if m.o.Writes != nil {
 		m.o.Writes(mux, env)

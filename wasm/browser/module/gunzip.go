@@ -3,72 +3,39 @@
 package module
 
 import (
-	"cmp"
 	"context"
+	"errors"
 	"io"
-	"sync"
 	"syscall/js"
 
 	"github.com/stevedore-oci/stevedore/fetchshim/jsfetch/promise"
 )
 
-// gunzip has the host decompress. It may refuse what follows the first member of a file, as browsers do.
-func (h host) gunzip(ctx context.Context, r io.Reader) (io.ReadCloser, error) {
-	z := &inflater{}
+// gunzip has the host decompress.
+func (h host) gunzip(ctx context.Context, r io.Reader, yield func()) (io.ReadCloser, error) {
+	z := &inflater{ctx: ctx, r: r, yield: yield, in: make([]byte, fed)}
 	if err := promise.Try(func() { z.host = h.Call("gunzip") }); err != nil {
 		return nil, err
 	}
-	z.ctx, z.cancel = context.WithCancel(ctx)
-	go z.feed(r)
 	return z, nil
 }
 
+// inflater hands gzip to the host and takes content from it. What the host fails at has no kind, so the module's own reader goes on.
 type inflater struct {
-	ctx    context.Context
-	cancel context.CancelFunc
-	host   js.Value
-	piece  []byte // what came last, whole
-	rest   []byte // of piece
-
-	mu     sync.Mutex
-	source error // of what is decompressed
+	ctx   context.Context
+	r     io.Reader
+	yield func()
+	host  js.Value
+	in    []byte
+	piece []byte // what came last, whole
+	rest  []byte // of piece
 }
 
-// skipped is how many bytes are worth a call of their own to pass over: the next piece may be there already.
-const skipped = 256 << 10
-
-// fed is how many bytes are written at once: each write costs a turn of the event loop, or several.
+// fed is how many bytes the host takes at once.
 const fed = 256 << 10
 
-// feed writes what is to be decompressed; a write waits until there is room.
-func (z *inflater) feed(r io.Reader) {
-	buf := make([]byte, fed)
-	for {
-		n, err := r.Read(buf)
-		if n > 0 {
-			bytes := z.host.Call("input", n)
-			js.CopyBytesToJS(bytes, buf[:n])
-			if _, werr := promise.Await(z.ctx, z.host.Call("write", bytes)); werr != nil {
-				return // the reader is told as well
-			}
-		}
-		if err == nil {
-			continue
-		}
-		if err != io.EOF {
-			z.mu.Lock()
-			z.source = err
-			z.mu.Unlock()
-			z.host.Call("abort")
-			return
-		}
-		z.host.Call("close")
-		return
-	}
-}
-
 func (z *inflater) Read(p []byte) (int, error) {
-	if len(z.rest) == 0 {
+	for len(z.rest) == 0 {
 		if err := z.next(); err != nil {
 			return 0, err
 		}
@@ -78,7 +45,7 @@ func (z *inflater) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// next gets another piece.
+// next gets another piece, or hands over what it takes to get one.
 func (z *inflater) next() error {
 	got, err := z.ask("read")
 	if err != nil {
@@ -86,7 +53,7 @@ func (z *inflater) next() error {
 	}
 	n := got.Length()
 	if n == 0 {
-		return io.EOF
+		return z.feed()
 	}
 	if cap(z.piece) < n {
 		z.piece = make([]byte, n)
@@ -95,42 +62,54 @@ func (z *inflater) next() error {
 	return nil
 }
 
-// Skip implements [layer.Skipper]: what is passed over stays in JavaScript, but for a piece or so.
+// Skip implements [layer.Skipper]: what is passed over stays with the host.
 func (z *inflater) Skip(n int64) (int64, error) {
 	done := min(n, int64(len(z.rest)))
 	z.rest = z.rest[done:]
-	if n-done >= skipped {
+	for done < n {
+		if err := z.ctx.Err(); err != nil {
+			return done, err
+		}
 		got, err := z.ask("skip", float64(n-done))
 		if err != nil {
 			return done, err
 		}
-		done += int64(got.Float()) // where they are fewer, the next piece tells why
-	}
-	for done < n {
-		if err := z.next(); err != nil {
-			return done, err
+		k := int64(got.Float())
+		if done += k; k == 0 {
+			if err := z.feed(); err != nil {
+				return done, err
+			}
 		}
-		k := min(n-done, int64(len(z.rest)))
-		z.rest = z.rest[k:]
-		done += k
+		z.yield()
 	}
 	return done, nil
 }
 
-// ask calls a method of the host that promises something. Where the stream failed because its source did, that is the error.
-func (z *inflater) ask(method string, args ...any) (js.Value, error) {
-	v, err := promise.Await(z.ctx, z.host.Call(method, args...))
-	if err == nil {
-		return v, nil
+// feed gives the host what it is to decompress next.
+func (z *inflater) feed() error {
+	n, err := z.r.Read(z.in)
+	if n > 0 {
+		to, terr := z.ask("input", n)
+		if terr != nil {
+			return terr
+		}
+		js.CopyBytesToJS(to, z.in[:n])
+		return nil // an error comes again
 	}
-	z.mu.Lock()
-	defer z.mu.Unlock()
-	return v, cmp.Or(z.source, err)
+	if err == io.EOF && !z.host.Get("whole").Bool() {
+		return errors.New("the file is cut off")
+	}
+	return err
 }
 
-// Close ends the decompression, and the reading of what it gets.
+// ask calls a method of the host.
+func (z *inflater) ask(method string, args ...any) (v js.Value, err error) {
+	err = promise.Try(func() { v = z.host.Call(method, args...) })
+	return v, err
+}
+
+// Close has the host let go of its memory.
 func (z *inflater) Close() error {
-	z.cancel()
-	z.host.Call("cancel")
+	z.host.Call("close")
 	return nil
 }

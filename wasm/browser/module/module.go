@@ -34,8 +34,8 @@ type module struct {
 //
 //	{release, verbs, call(verb, request, host)}
 //
-// where request is JSON text, and host is an object with what the call may use and where its outcome goes: see [host]. It does not
-// return.
+// where request is JSON text, and host is an object with what the call may use and where its outcome goes: see [host]. What loads the
+// module may add sha256(), which begins to hash in place of the module (wasm/js/sha256.js). It does not return.
 func Serve(o Options) {
 	// Memory of a wasm instance never shrinks, so it is kept from growing.
 	debug.SetGCPercent(50)
@@ -51,6 +51,7 @@ func Serve(o Options) {
 		m.start(args[0].String(), args[1].String(), host{args[2]})
 		return nil
 	}))
+	hashBy(api)
 	js.Global().Set("stevedore", api)
 	select {}
 }

@@ -3,7 +3,12 @@
 package module
 
 import (
+	"bytes"
 	"context"
+	"crypto"
+	"crypto/sha256"
+	"errors"
+	"io"
 	"strings"
 	"syscall/js"
 	"testing"
@@ -177,3 +182,132 @@ func TestCallsAreCancelled(t *testing.T) {
 	got := run(t, "digest", `{"file":"f"}`, "files: [['f', {size: 3, slice: () => ({arrayBuffer() { setTimeout(() => host.cancel()); return new Promise(() => {}) }})}]]")
 	require.Equal(t, "cancelled", text(got, "kind"), text(got, "text"))
 }
+
+// object makes one of JavaScript with methods of Go.
+func object(t *testing.T, methods map[string]func(args []js.Value) any) js.Value {
+	o := js.Global().Get("Object").New()
+	for name, m := range methods {
+		f := js.FuncOf(func(_ js.Value, args []js.Value) any { return m(args) })
+		t.Cleanup(f.Release)
+		o.Set(name, f)
+	}
+	return o
+}
+
+func TestHostHashes(t *testing.T) {
+	buffer := js.Global().Get("Uint8Array").New(10)
+	hashes := 0
+	start := func([]js.Value) any {
+		hashes++
+		of := sha256.New()
+		h := object(t, map[string]func([]js.Value) any{
+			"update": func(args []js.Value) any {
+				b := make([]byte, args[0].Int())
+				js.CopyBytesToGo(b, buffer)
+				of.Write(b)
+				return nil
+			},
+			"sum": func([]js.Value) any {
+				sum := js.Global().Get("Uint8Array").New(sha256.Size)
+				js.CopyBytesToJS(sum, of.Sum(nil))
+				return sum
+			},
+		})
+		h.Set("buffer", buffer)
+		return h
+	}
+	api := js.Global().Get("Object").New()
+	hashBy(api)
+	t.Cleanup(func() { crypto.RegisterHash(crypto.SHA256, sha256.New) })
+	content := []byte("some content that is longer than the buffer")
+	want := sha256.Sum256(content)
+	for _, used := range []int{0, 2} { // the host has none yet, and has one
+		h := crypto.SHA256.New()
+		n, err := h.Write([]byte("something else"))
+		require.NoError(t, err)
+		require.Equal(t, 14, n)
+		h.Reset()
+		h.Write(content[:7])
+		h.Write(content[7:])
+		require.Equal(t, append([]byte("prefix"), want[:]...), h.Sum([]byte("prefix")))
+		require.Equal(t, want[:], h.Sum(nil))
+		require.Equal(t, []int{sha256.Size, sha256.BlockSize}, []int{h.Size(), h.BlockSize()})
+		require.Equal(t, used, hashes)
+		api.Set("sha256", object(t, map[string]func([]js.Value) any{"sha256": start}).Get("sha256"))
+	}
+}
+
+// echo is a host that decompresses to what it gets.
+func echo(t *testing.T, whole bool) (h host, closed *bool) {
+	none := js.Global().Get("Uint8Array").New(0)
+	left := none
+	closed = new(bool)
+	z := object(t, map[string]func([]js.Value) any{
+		"input": func(args []js.Value) any {
+			left = js.Global().Get("Uint8Array").New(args[0])
+			return left
+		},
+		"read": func([]js.Value) any {
+			piece := left
+			left = none
+			return piece
+		},
+		"skip": func(args []js.Value) any {
+			n := min(args[0].Int(), left.Length())
+			left = left.Call("subarray", n)
+			return n
+		},
+		"close": func([]js.Value) any { *closed = true; return nil },
+	})
+	z.Set("whole", whole)
+	return host{object(t, map[string]func([]js.Value) any{"gunzip": func([]js.Value) any { return z }})}, closed
+}
+
+func TestHostGunzips(t *testing.T) {
+	content := bytes.Repeat([]byte("content "), 100_000)
+	h, closed := echo(t, true)
+	yields := 0
+	z, err := h.gunzip(t.Context(), bytes.NewReader(content), func() { yields++ })
+	require.NoError(t, err)
+	first := make([]byte, 1001)
+	_, err = io.ReadFull(z, first)
+	require.NoError(t, err)
+	require.Equal(t, content[:1001], first)
+	n, err := z.(*inflater).Skip(600_000)
+	require.NoError(t, err)
+	require.EqualValues(t, 600_000, n)
+	require.Positive(t, yields, "what is passed over keeps nobody waiting")
+	rest, err := io.ReadAll(z)
+	require.NoError(t, err)
+	require.True(t, bytes.Equal(content[601_001:], rest))
+	n, err = z.(*inflater).Skip(1)
+	require.Equal(t, []any{int64(0), io.EOF}, []any{n, err})
+	require.NoError(t, z.Close())
+	require.True(t, *closed)
+}
+
+func TestHostGunzipsWhatIsBroken(t *testing.T) {
+	h, _ := echo(t, false)
+	z, err := h.gunzip(t.Context(), strings.NewReader("cut off"), func() {})
+	require.NoError(t, err)
+	got, err := io.ReadAll(z)
+	require.Equal(t, "cut off", string(got))
+	require.ErrorContains(t, err, "is cut off")
+
+	broken := errors.New("the source broke")
+	z, err = h.gunzip(t.Context(), io.MultiReader(strings.NewReader("some"), failing{broken}), func() {})
+	require.NoError(t, err)
+	_, err = io.ReadAll(z)
+	require.ErrorIs(t, err, broken)
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	z, err = h.gunzip(ctx, strings.NewReader("some"), func() {})
+	require.NoError(t, err)
+	_, err = z.(*inflater).Skip(4)
+	require.ErrorIs(t, err, context.Canceled)
+}
+
+type failing struct{ err error }
+
+func (f failing) Read([]byte) (int, error) { return 0, f.err }
