@@ -8,4 +8,4 @@ import { createSHA256 } from 'hash-wasm'
 import { serve } from '../../wasm/js/serve.js'
 import { LayersPacker } from './packer.js'
 
-serve({ layers: () => new LayersPacker() }, { zlib: new URL(zlib, import.meta.url).href, sha256: createSHA256 })
+serve({ layers: () => new LayersPacker() }, { zlib, sha256: createSHA256 })
