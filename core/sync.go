@@ -18,7 +18,7 @@ type SyncIn struct {
 	Referrers      bool      `json:"referrers,omitempty" help:"take along what refers to each image: signatures, attestations, SBOMs"`
 	DigestTags     bool      `json:"digestTags,omitempty" help:"take along cosign's tags of each image: sha256-....sig, .att and .sbom"`
 	VerifyExisting bool      `json:"verifyExisting,omitempty" help:"copy what seems unchanged, too, and repair what is corrupted"`
-	Prune          bool      `json:"prune,omitempty" help:"delete tags of the destination that the source does not have, of those that the job selects"`
+	Prune          bool      `json:"prune,omitempty" help:"delete tags of the destination that the source does not have, of those that the job selects; lists of referrers stay"`
 	DryRun         bool      `json:"dryRun,omitempty" help:"say what would be done and do nothing"`
 	Shard          string    `json:"shard,omitempty" help:"i/n: only the i-th of n parts of the work, the same parts on every machine"`
 	MaxRate        int64     `json:"maxRate,omitempty" unit:"bytes" help:"bytes a second to read at most, of each image"`

@@ -266,3 +266,18 @@ func TestSyncUndone(t *testing.T) {
 	_, err := runSync(t, env, core.SyncIn{Jobs: []core.SyncJob{one("mem:dst:a"), one("mem:dst:b"), whole("mem:src", "mem:dst")}})
 	require.NoError(t, err, "without pruning they get along")
 }
+
+// TestSyncPruneLists: the tag that lists what refers to an image is not taken away because the source has an API for that, even where
+// a rule selects every tag.
+func TestSyncPruneLists(t *testing.T) {
+	env, _, dst := mirror(t, "1.0")
+	list := "sha256-" + fmt.Sprintf("%064d", 1)
+	for _, tag := range []string{list, list + ".sig", "0.9"} {
+		tagImage(t, dst, tag, contenttest.NewImage())
+	}
+	job := core.SyncJob{Source: "mem:src", Destination: "mem:dst", Tags: &xfer.Selection{Match: ".*"}}
+	done, err := runSync(t, env, core.SyncIn{Jobs: []core.SyncJob{job}, Prune: true})
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{"mem:dst:1.0": "copied", "mem:dst:0.9": "deleted", "mem:dst:" + list + ".sig": "deleted"}, done)
+	require.Equal(t, []string{"1.0", list}, tagsOf(t, dst))
+}

@@ -149,6 +149,9 @@ func (s *syncer) surplus(ctx context.Context, j SyncJob, wanted map[string]strin
 	}
 	var out []task
 	for _, tag := range there {
+		if digestTag().MatchString(tag) && !strings.Contains(tag, ".") {
+			continue // it lists what refers to an image, which a source may tell in another way
+		}
 		if _, ok := wanted[tag]; !ok {
 			out = append(out, task{job: j, dest: j.Destination + ":" + tag})
 		}

@@ -442,7 +442,7 @@ export interface SyncIn {
   digestTags?: boolean;
   /** copy what seems unchanged, too, and repair what is corrupted */
   verifyExisting?: boolean;
-  /** delete tags of the destination that the source does not have, of those that the job selects */
+  /** delete tags of the destination that the source does not have, of those that the job selects; lists of referrers stay */
   prune?: boolean;
   /** say what would be done and do nothing */
   dryRun?: boolean;
