@@ -236,7 +236,7 @@ func (s *server) finish(req *fetchshim.Request, r *reply) *fetchshim.Response {
 // exposed are the headers that a page may read (https://fetch.spec.whatwg.org/#http-access-control-expose-headers); the
 // OCI- ones are those of the specification, since a list takes no patterns.
 const exposed = "Docker-Content-Digest, Content-Length, Content-Range, Link, WWW-Authenticate, Location, Range, ETag, Retry-After, " +
-	"Docker-Distribution-Api-Version, Docker-Upload-UUID, OCI-Subject, OCI-Filters-Applied, OCI-Chunk-Min-Length"
+	"Docker-Distribution-Api-Version, Docker-Upload-UUID, OCI-Subject, OCI-Filters-Applied, OCI-Chunk-Min-Length, OCI-Tag"
 
 // preflight answers a browser that asks whether it may send a request (https://fetch.spec.whatwg.org/#cors-preflight-fetch).
 func (s *server) preflight() *reply {

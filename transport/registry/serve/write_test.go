@@ -151,6 +151,13 @@ func TestManifestPuts(t *testing.T) {
 		require.Contains(t, got.body, c.code, name)
 	}
 	require.Contains(t, ask(t, f, "GET", "/v2/a/b/tags/list", nil).body, `"tags":["v1"]`)
+
+	got = ask(t, f, "PUT", path(wide)+"?tag=v3&tag=v4", img.Root.Raw, mt...)
+	require.Equal(t, 201, got.status)
+	require.Equal(t, []string{"v3", "v4"}, got.header.Values("OCI-Tag"))
+	require.Equal(t, wide, ask(t, f, "HEAD", path("v4"), nil).header.Get("Docker-Content-Digest"))
+	require.Equal(t, 400, ask(t, f, "PUT", path(wide)+"?tag=v5&tag=-", img.Root.Raw, mt...).status)
+	require.Contains(t, ask(t, f, "GET", "/v2/a/b/tags/list", nil).body, `"tags":["v1","v3","v4"]`)
 }
 
 func TestReferrersAndDeletes(t *testing.T) {
