@@ -156,13 +156,22 @@ func (r *run) do(ctx context.Context, req map[string]any) error {
 	p := newPrinter(r.sh, r.stdout(), r.long)
 	out, err := r.v.Call(ctx, env, in, func(b []byte) error { return r.item(p, b) })
 	r.progress.Stop()
-	if err == nil || slices.Contains([]errs.Kind{errs.Partial, errs.Verification}, errs.Of(err)) && r.v.Item != nil { // a report of which some items failed is a whole one
+	if err == nil || r.reported(errs.Of(err)) {
 		err = errors.Join(err, r.result(p, out))
 	}
 	if ferr := p.Flush(); err == nil {
 		err = ferr
 	}
 	return err
+}
+
+// reported says of an error whether it is the verdict on items that are all there: a report of which some failed is a whole one.
+func (r *run) reported(kind errs.Kind) bool {
+	switch r.v.Name {
+	case "sync", "load": // where one item is all there is, the verdict has its kind
+		return r.items > 0 && kind != errs.Cancelled
+	}
+	return r.v.Item != nil && (kind == errs.Partial || kind == errs.Verification)
 }
 
 // newProgress is what shows how far the command is: nothing where somebody may read a document, or nobody looks.
