@@ -5,8 +5,9 @@ GOFLAGS_SMALL := -trimpath -ldflags='-s -w'
 HOT := runtime internal/... sync/... io bufio bytes unicode/... hash/... crypto/... archive/tar \
 	github.com/klauspost/compress/... github.com/stevedore-oci/stevedore/core/layer/...
 GOFLAGS_WASM := $(GOFLAGS_SMALL) -gcflags=all=-l $(HOT:%=-gcflags=%=)
-# The command build has every verb and cobra, and a budget of its own, which it keeps without inlining in the Go runtime.
-GOFLAGS_COMMAND := $(filter-out -gcflags=runtime=,$(GOFLAGS_WASM))
+# The command build has every verb and cobra, and a budget of its own, which it keeps without inlining in what else is not measurable.
+COOL := runtime internal/... sync/... io bufio unicode/...
+GOFLAGS_COMMAND := $(filter-out $(COOL:%=-gcflags=%=),$(GOFLAGS_WASM)) -gcflags=internal/runtime/...= -gcflags=internal/bytealg= -gcflags=internal/byteorder=
 FUZZTIME ?= 60s
 STEVEDORE_IMAGES ?= $(HOME)/.cache/stevedore-images
 IMAGE_SCRIPTS ?= ../shared/images

@@ -59,18 +59,20 @@ func environment(_ context.Context, g cli.Global, events func(event.Event)) (*co
 func temporary() (scratch fsys.Scratch, free func()) {
 	var name string
 	var dir fsys.WritableDir
-	scratch = sync.OnceValue(func() fsys.WritableDir {
+	var once sync.Once
+	open := func() {
 		var err error
 		if name, err = os.MkdirTemp("", "stevedore-"); err != nil {
-			return nil
+			return
 		}
-		made, err := osfs.OpenRoot(name)
-		if err != nil {
-			return nil
+		if made, err := osfs.OpenRoot(name); err == nil {
+			dir = made
 		}
-		dir = made
+	}
+	scratch = func() fsys.WritableDir {
+		once.Do(open)
 		return dir
-	})
+	}
 	return scratch, func() {
 		if dir != nil {
 			_ = dir.Close()
