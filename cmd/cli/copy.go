@@ -49,7 +49,7 @@ func counts(d core.Copied, dry bool) []string {
 	}
 	wrote := xfer.Count{Blobs: d.Stored.Blobs - linked.Blobs, Bytes: d.Stored.Bytes - linked.Bytes}
 	out := []string{plural(d.Manifests, "manifest")}
-	if d.Written > 0 && d.Written < d.Manifests { // none is there already, as the blobs are then, too
+	if d.Written < d.Manifests && !d.Nothing() { // where nothing was written, all of the line is there already
 		out[0] = fmt.Sprintf("%d of %s", d.Written, out[0])
 	}
 	for _, c := range []struct {

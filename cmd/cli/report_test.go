@@ -6,12 +6,14 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/stevedore-oci/stevedore/core"
 	"github.com/stevedore-oci/stevedore/core/event"
+	"github.com/stevedore-oci/stevedore/core/xfer"
 	"github.com/stevedore-oci/stevedore/transport"
 	"github.com/stevedore-oci/stevedore/transport/fsys/osfs"
 )
@@ -39,5 +41,18 @@ func TestReportOfFailures(t *testing.T) {
 		}
 		require.NoError(t, json.Unmarshal(out.Bytes(), &items), out.String())
 		require.Len(t, items, want.items)
+	}
+}
+
+// TestCounts: manifests are counted as blobs are.
+func TestCounts(t *testing.T) {
+	blobs := xfer.Count{Blobs: 2, Bytes: 10}
+	for want, c := range map[string]core.Copied{
+		"3 manifests, 2 blobs (10 B) stored":             {Manifests: 3, Written: 3, Stored: blobs},
+		"1 of 3 manifests, 2 blobs (10 B) there already": {Manifests: 3, Written: 1, Existed: blobs},
+		"0 of 3 manifests, 2 blobs (10 B) stored":        {Manifests: 3, Stored: blobs},
+		"3 manifests, 2 blobs (10 B) there already":      {Manifests: 3, Existed: blobs},
+	} {
+		require.Equal(t, want, strings.Join(counts(c, false), ", "))
 	}
 }
