@@ -32,6 +32,7 @@ test('the example is shown', everywhere, async () => {
   await tab.read()
   await tab.golden('example', await seen())
   assert.match(await tab.url(), /#ref=example:latest$/)
+  assert.ok([...server.served].some(path => /zip-module.*\.wasm$/.test(path)), 'zlib is loaded: without it all is as right, and three times slower')
   await tab.shot('example')
   tab.calm()
 })

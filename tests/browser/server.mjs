@@ -15,12 +15,14 @@ const TYPES = {
  * @param {number | string} [port] 0 for a free one
  */
 export async function serve(roots, port = 0) {
+  const served = new Set()
   const server = createServer(async (request, response) => {
     const path = normalize(decodeURIComponent(new URL(request.url, 'http://localhost').pathname))
     const [at, root] = Object.entries(roots).find(([at]) => path.startsWith(at)) ?? []
     const file = root && join(root, path.slice(at.length), path.endsWith('/') ? 'index.html' : '')
     try {
       const { size } = await stat(file)
+      served.add(path)
       response.writeHead(200, { 'content-type': TYPES[extname(file)] ?? 'application/octet-stream', 'content-length': size, 'access-control-allow-origin': '*' })
       createReadStream(file).pipe(response)
     } catch {
@@ -30,6 +32,8 @@ export async function serve(roots, port = 0) {
   await new Promise(resolve => server.listen(port, '127.0.0.1', resolve))
   return {
     url: `http://127.0.0.1:${server.address().port}/`,
+    /** paths that were there */
+    served,
     close() {
       server.closeAllConnections()
       server.close()
