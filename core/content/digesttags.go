@@ -3,6 +3,7 @@ package content
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 
 	"github.com/opencontainers/go-digest"
@@ -11,42 +12,45 @@ import (
 	"github.com/stevedore-oci/stevedore/core/errs"
 )
 
-// DigestTagSuffixes end the tags under which cosign 1 and 2 keep what belongs to a manifest, after [ReferrersTag]: signatures,
-// attestations, SBOMs (https://github.com/sigstore/cosign/blob/v2.4.1/specs/SIGNATURE_SPEC.md#tag-based-discovery).
-var DigestTagSuffixes = []string{".sig", ".att", ".sbom"}
+// DigestTagNames are the tags under which cosign 1 and 2 keep what belongs to a manifest: signatures, attestations, SBOMs
+// (https://github.com/sigstore/cosign/blob/v2.4.1/specs/SIGNATURE_SPEC.md#tag-based-discovery). None where a tag cannot hold the digest.
+func DigestTagNames(subject digest.Digest) []string {
+	tag := subject.Algorithm().String() + "-" + subject.Encoded()
+	var names []string
+	for _, suffix := range []string{".sig", ".att", ".sbom"} {
+		if len(tag+suffix) <= longestTag {
+			names = append(names, tag+suffix)
+		}
+	}
+	return names
+}
 
 // DigestTag is a manifest that belongs to another one by the name of its tag.
 type DigestTag struct {
 	Tag        string
-	Suffix     string // of [DigestTagSuffixes]
 	Descriptor v1.Descriptor
 }
 
-// DigestTags finds the digest tags of a manifest, by one look each, all at once, in the order of [DigestTagSuffixes]. None is no
+// DigestTags finds the digest tags of a manifest, by one look each, all at once, in the order of [DigestTagNames]. None is no
 // error. With an error it returns what was found all the same.
 func DigestTags(ctx context.Context, src Source, subject digest.Digest) ([]DigestTag, error) {
-	looked := make([]DigestTag, len(DigestTagSuffixes))
-	failed := make([]error, len(looked))
+	names := DigestTagNames(subject)
+	looked := make([]DigestTag, len(names))
+	failed := make([]error, len(names))
 	var looks sync.WaitGroup
-	for i, suffix := range DigestTagSuffixes {
+	for i, tag := range names {
 		looks.Go(func() {
-			tag := ReferrersTag(subject) + suffix
 			d, err := resolve(ctx, src, tag)
 			switch {
 			case err == nil:
-				looked[i] = DigestTag{tag, suffix, d}
+				looked[i] = DigestTag{tag, d}
 			case errs.Of(err) != errs.NotFound:
 				failed[i] = err
 			}
 		})
 	}
 	looks.Wait()
-	var found []DigestTag
-	for _, t := range looked {
-		if t.Tag != "" {
-			found = append(found, t)
-		}
-	}
+	found := slices.DeleteFunc(looked, func(t DigestTag) bool { return t.Tag == "" })
 	return found, errors.Join(failed...)
 }
 

@@ -17,12 +17,15 @@ type ReferrerLister interface {
 	Referrers(ctx context.Context, subject digest.Digest) iter.Seq2[v1.Descriptor, error]
 }
 
+// longestTag is how long a tag can be, in bytes
+// (https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pulling-manifests).
+const longestTag = 128
+
 // ReferrersTag is the tag whose index lists the referrers of a manifest where a registry has no API for it
 // (https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#referrers-tag-schema).
 func ReferrersTag(subject digest.Digest) string {
-	const longest = 128 // of a tag
 	tag := subject.Algorithm().String() + "-" + subject.Encoded()
-	return tag[:min(len(tag), longest)]
+	return tag[:min(len(tag), longestTag)]
 }
 
 // Referrers yields what refers to subject at src: by the endpoint's own list where it has one, else by the tag that stands in

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 
@@ -60,8 +61,8 @@ func (p *Plan) attachTo(ctx context.Context, n *node) ([]*node, error) {
 		}
 	}
 	if p.o.DigestTags {
-		for _, suffix := range content.DigestTagSuffixes {
-			if err := p.addTag(ctx, n, content.ReferrersTag(n.digest)+suffix, &found); err != nil {
+		for _, tag := range content.DigestTagNames(n.digest) {
+			if err := p.addTag(ctx, n, tag, &found); err != nil {
 				return nil, err
 			}
 		}
@@ -147,7 +148,7 @@ func (p *Plan) surveyTags(ctx context.Context) []string {
 	found, _ := content.DigestTags(ctx, p.src, p.root.digest)
 	var suffixes []string
 	for _, t := range found {
-		suffixes = append(suffixes, t.Suffix)
+		suffixes = append(suffixes, path.Ext(t.Tag))
 	}
 	return suffixes
 }
