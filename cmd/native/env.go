@@ -32,7 +32,7 @@ func environment(ctx context.Context, g cli.Global, events func(event.Event)) (*
 
 // environment speaks to registries as l says.
 func (l *logins) environment(_ context.Context, g cli.Global, events func(event.Event)) (*core.Env, func(), error) {
-	scratch, free := temporary()
+	scratch, free := osfs.Scratch("stevedore-")
 	// Containers are Linux on every desktop: a Mac asks for linux/arm64.
 	env := &core.Env{Clock: clock.System{}, Platform: v1.Platform{OS: "linux", Architecture: runtime.GOARCH}}
 	o := transport.Options{
@@ -72,33 +72,6 @@ func (l *logins) muxes(g cli.Global, o transport.Options) (reads, writes *transp
 	}
 	writes, err = l.newMux(g, conf, "--dest-creds", g.Dest, o)
 	return reads, writes, err
-}
-
-// temporary makes a folder for what has to be kept for a while, once it is needed; free removes it. Nil where none can be made, as in
-// a container that has no /tmp: few references need one, and say so.
-func temporary() (scratch fsys.Scratch, free func()) {
-	var temp string
-	var dir fsys.WritableDir
-	scratch = sync.OnceValue(func() fsys.WritableDir {
-		var err error
-		if temp, err = os.MkdirTemp("", "stevedore-"); err != nil {
-			return nil
-		}
-		made, err := osfs.Create(temp)
-		if err != nil {
-			return nil
-		}
-		dir = made
-		return dir
-	})
-	return scratch, func() {
-		if dir != nil {
-			_ = dir.Close()
-		}
-		if temp != "" {
-			_ = os.RemoveAll(temp)
-		}
-	}
 }
 
 // newMux opens references as registries.conf, unless it is nil, and the options of the command line say for one end, whose credentials

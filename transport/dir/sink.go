@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
@@ -32,12 +31,12 @@ const Lock = store.PartialDir + "/write.lock"
 // Sink is such a folder opened for writing, a [content.Sink]. Blobs are stored as they come; the manifest that makes an image
 // of them, and takes the place of the one that was there, is written by Commit.
 type Sink struct {
+	store.Changes
 	dir     fsys.WritableDir
 	subject string
 	unlock  func() error
 	blobs   *store.Store
 	listing layout.Listing // of which only the roots matter: there are no tags
-	changed sync.Map       // manifests that were not there, by [oci.Document.Digest]
 }
 
 // Create opens a folder for writing that is empty or has a dir: image. It owns dir: Close closes it, and so does an error.
@@ -124,7 +123,7 @@ func (s *Sink) commit(ctx context.Context) error {
 			continue
 		}
 		keep[name] = true
-		if err := s.update(ctx, name, p.Document); err != nil {
+		if err := s.Update(ctx, s.dir, name, p.Document); err != nil {
 			return err
 		}
 	}
@@ -134,25 +133,10 @@ func (s *Sink) commit(ctx context.Context) error {
 	if err := store.Replace(ctx, s.dir, versionFile, []byte(versionContent)); err != nil {
 		return err
 	}
-	if err := s.update(ctx, manifestFile, root); err != nil {
+	if err := s.Update(ctx, s.dir, manifestFile, root); err != nil {
 		return err
 	}
 	return s.removeOthers(ctx, keep, isContent)
-}
-
-// update writes a manifest, unless it is there.
-func (s *Sink) update(ctx context.Context, name string, doc oci.Document) error {
-	changed, err := store.Update(ctx, s.dir, name, doc.Raw)
-	if changed {
-		s.changed.Store(doc.Digest(), true)
-	}
-	return err
-}
-
-// Changed implements [content.Changer].
-func (s *Sink) Changed(doc oci.Document) bool {
-	_, ok := s.changed.Load(doc.Digest())
-	return ok
 }
 
 // root is the manifest that the others belong to.

@@ -30,9 +30,9 @@ const Lock = store.PartialDir + "/" + v1.ImageIndexFile + ".lock"
 // [Listing] has it.
 type Sink struct {
 	store.Shared
+	store.Changes
 	listing Listing
 	put     sync.Map // digests that Commit relies on
-	changed sync.Map // manifests that were not there as they were put, by [oci.Document.Digest]
 }
 
 // Create opens a directory for writing, with the layout that is in it, or to make one with the first Commit. It owns dir:
@@ -72,7 +72,7 @@ func (s *Sink) PutManifest(ctx context.Context, ref string, doc oci.Document) er
 		return errs.Wrap(s.Subject, err)
 	}
 	if how != content.Existed {
-		s.changed.Store(doc.Digest(), true)
+		s.Note(doc)
 	}
 	s.put.Store(p.Descriptor.Digest, true)
 	s.listing.Add(p)
@@ -103,7 +103,7 @@ func (s *Sink) commit(ctx context.Context) error {
 		return err
 	}
 	for _, p := range changed {
-		s.changed.Store(p.Document.Digest(), true)
+		s.Note(p.Document)
 	}
 	if err := s.version(ctx); err != nil {
 		return err
@@ -112,12 +112,6 @@ func (s *Sink) commit(ctx context.Context) error {
 		return nil
 	}
 	return store.Replace(ctx, s.Dir, v1.ImageIndexFile, index)
-}
-
-// Changed implements [content.Changer].
-func (s *Sink) Changed(doc oci.Document) bool {
-	_, ok := s.changed.Load(doc.Digest())
-	return ok
 }
 
 // stillThere fails where something that was put is gone: what existed may have belonged to an image that was deleted meanwhile.

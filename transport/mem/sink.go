@@ -15,16 +15,15 @@ import (
 )
 
 // Sink writes to the repository. Blobs are kept at once, manifests and tags are there with Commit.
-func (r *Repository) Sink() content.Sink { return &sink{r: r, changed: map[digest.Digest]bool{}} }
+func (r *Repository) Sink() content.Sink { return &sink{r: r} }
 
 type sink struct {
+	store.Changes
 	r *Repository
 
 	mu   sync.Mutex
 	docs []oci.Document
 	tags []tag
-
-	changed map[digest.Digest]bool
 }
 
 func (s *sink) PutBlob(ctx context.Context, b content.Blob) (content.How, error) {
@@ -55,13 +54,13 @@ func (s *sink) Commit(context.Context) error {
 	for _, doc := range s.docs {
 		if !slices.ContainsFunc(s.r.docs, func(d oci.Document) bool { return d.Digest() == doc.Digest() }) {
 			s.r.docs = append(s.r.docs, doc)
-			s.changed[doc.Digest()] = true
+			s.Note(doc)
 		}
 	}
 	for _, t := range s.tags {
 		i := slices.IndexFunc(s.r.tags, func(o tag) bool { return o.name == t.name })
 		if i < 0 || s.r.tags[i].doc.Digest() != t.doc.Digest() {
-			s.changed[t.doc.Digest()] = true
+			s.Note(t.doc)
 		}
 		if i >= 0 {
 			s.r.tags[i] = t
@@ -71,13 +70,6 @@ func (s *sink) Commit(context.Context) error {
 	}
 	s.docs, s.tags = nil, nil
 	return nil
-}
-
-// Changed implements [content.Changer].
-func (s *sink) Changed(doc oci.Document) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.changed[doc.Digest()]
 }
 
 func (s *sink) Close() error { return nil }

@@ -26,13 +26,12 @@ const Lock = store.PartialDir + "/registry.lock"
 // manifests, those that have no tag first, and then the documents that list tags, repositories and referrers.
 type Sink struct {
 	store.Shared
+	store.Changes
 	name    string
 	listing layout.Listing
 
 	once   sync.Once
 	others []string // repositories whose blobs may be shared
-
-	changed sync.Map // manifests that were not there as they were put, by [oci.Document.Digest]
 }
 
 // Create opens the repository of that name for writing, and makes folder and repository where there are none. It owns dir:
@@ -126,7 +125,7 @@ func (s *Sink) Commit(ctx context.Context) error {
 func (s *Sink) commit(ctx context.Context) error {
 	puts := s.listing.All()
 	for _, p := range puts { // the digests of all before any tag
-		if err := s.replace(ctx, p.Descriptor.Digest.String(), p.Document); err != nil {
+		if err := s.Update(ctx, s.Dir, s.manifest(p.Descriptor.Digest.String()), p.Document); err != nil {
 			return err
 		}
 	}
@@ -134,26 +133,11 @@ func (s *Sink) commit(ctx context.Context) error {
 		if p.Tag == "" {
 			continue
 		}
-		if err := s.replace(ctx, p.Tag, p.Document); err != nil {
+		if err := s.Update(ctx, s.Dir, s.manifest(p.Tag), p.Document); err != nil {
 			return err
 		}
 	}
 	return s.index(ctx, puts)
-}
-
-// replace writes a manifest under one of its names, unless it is there.
-func (s *Sink) replace(ctx context.Context, name string, doc oci.Document) error {
-	changed, err := store.Update(ctx, s.Dir, s.manifest(name), doc.Raw)
-	if changed {
-		s.changed.Store(doc.Digest(), true)
-	}
-	return err
-}
-
-// Changed implements [content.Changer].
-func (s *Sink) Changed(doc oci.Document) bool {
-	_, ok := s.changed.Load(doc.Digest())
-	return ok
 }
 
 func (s *Sink) manifest(name string) string { return path.Join(top, s.name, manifests, name) }

@@ -10,7 +10,6 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
-	"sync"
 	"syscall"
 	"time"
 
@@ -39,7 +38,7 @@ func main() {
 
 // environment gives the verbs the directories and the standard input of the runtime.
 func environment(_ context.Context, g cli.Global, events func(event.Event)) (*core.Env, func(), error) {
-	scratch, free := temporary()
+	scratch, free := osfs.Scratch("stevedore-")
 	env := &core.Env{Clock: clock.System{}, Platform: v1.Platform{OS: "linux", Architecture: "amd64"}}
 	o := transport.Options{
 		Files: osfs.Host{}, Writable: osfs.Host{}, NoRegistryHint: noRegistry, Clock: clock.System{}, Event: events, Scratch: scratch,
@@ -52,35 +51,6 @@ func environment(_ context.Context, g cli.Global, events func(event.Event)) (*co
 	mux := transport.New(o)
 	env.Source, env.Origin, env.Sink, env.Leftovers, env.File = mux.Open, mux.Origin, mux.Create, mux.Leftovers, mux.OpenFile
 	return env, free, nil
-}
-
-// temporary makes a folder for scratch, once it is needed, where the runtime opens TMPDIR or /tmp for writing; without one there is no
-// scratch.
-func temporary() (scratch fsys.Scratch, free func()) {
-	var name string
-	var dir fsys.WritableDir
-	var once sync.Once
-	open := func() {
-		var err error
-		if name, err = os.MkdirTemp("", "stevedore-"); err != nil {
-			return
-		}
-		if made, err := osfs.OpenRoot(name); err == nil {
-			dir = made
-		}
-	}
-	scratch = func() fsys.WritableDir {
-		once.Do(open)
-		return dir
-	}
-	return scratch, func() {
-		if dir != nil {
-			_ = dir.Close()
-		}
-		if name != "" {
-			_ = os.RemoveAll(name)
-		}
-	}
 }
 
 func create(name string) (io.WriteCloser, error) {
