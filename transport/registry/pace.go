@@ -15,7 +15,8 @@ import (
 // pace is what is known of one registry. When it asks for patience, all jobs that use it wait together: each that went on
 // by itself would use up what the others wait for.
 type pace struct {
-	plain atomic.Bool // it does not understand a mount without from
+	plain     atomic.Bool // it does not understand a mount without from
+	mountless atomic.Bool // it did not mount what it was asked to
 
 	mu    sync.Mutex
 	until time.Time

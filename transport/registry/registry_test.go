@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -229,8 +230,7 @@ func read(t *testing.T, b content.Blob) (string, error) {
 // pair of client and server between, as a proxy is built.
 func TestSource(t *testing.T) {
 	open := func(s content.Source) content.Source {
-		yields := 0
-		r := newRig(t, "registry.example/a/b:v1", serve.New(serve.Options{Source: s}).Fetch, func(o *registry.Options) { o.Yield = func() { yields++ } })
+		r := newRig(t, "registry.example/a/b:v1", serve.New(serve.Options{Source: s}).Fetch, func(o *registry.Options) { o.Yield = runtime.Gosched })
 		t.Cleanup(func() {
 			for _, q := range r.requests {
 				require.Equal(t, "test/1", q.Header.Get("User-Agent"))

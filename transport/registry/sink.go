@@ -23,6 +23,8 @@ type sink struct {
 	*repository
 	children children
 
+	bare bare
+
 	mu        sync.Mutex
 	held      []tagged
 	corrupted map[digest.Digest]bool // by CheckBlob
@@ -38,7 +40,15 @@ type tagged struct {
 	doc oci.Document
 }
 
-// PutBlob implements [content.Sink]: the blob is looked for, then mounted from where it is known to be, then sent.
+// Resolve implements [content.Resolver].
+func (s *sink) Resolve(ctx context.Context, reference string) (v1.Descriptor, error) {
+	d, err := s.repository.Resolve(ctx, reference)
+	s.bare.note(err)
+	return d, err
+}
+
+// PutBlob implements [content.Sink]: the blob is looked for, then mounted from where it is known to be, then sent. A mount asks
+// and answers in one request, so where nothing was found so far it comes first.
 func (s *sink) PutBlob(ctx context.Context, b content.Blob) (content.How, error) {
 	d := b.Descriptor()
 	if err := oci.CheckDescriptor(d); err != nil {
@@ -47,13 +57,17 @@ func (s *sink) PutBlob(ctx context.Context, b content.Blob) (content.How, error)
 	if s.isCorrupted(d.Digest) {
 		return s.replace(ctx, b)
 	}
-	found, err := s.has(ctx, d)
-	if err != nil {
-		return "", err
+	u := newUpload(s.repository, b)
+	u.unseen = s.bare.is() && s.Mounts(b) && !s.c.pace(s.target.Registry).mountless.Load()
+	found, err := false, error(nil)
+	if !u.unseen {
+		if found, err = s.has(ctx, d); err != nil {
+			return "", err
+		}
 	}
 	how := content.Existed
 	if !found {
-		if how, err = newUpload(s.repository, b).put(ctx); err != nil {
+		if how, err = u.put(ctx); err != nil {
 			return "", err
 		}
 	}

@@ -116,6 +116,52 @@ func TestRepair(t *testing.T) {
 	require.Equal(t, errs.NotFound, errs.Of(checker.CheckBlob(t.Context(), contenttest.NewContent("", []byte("x")).Descriptor)))
 }
 
+// TestMountFirst: where no name was found so far, a mount asks and answers in one request. One that does not come about is followed
+// by a look, whose outcome the session goes by; the next blobs are looked for first.
+func TestMountFirst(t *testing.T) {
+	from := "POST " + base + "uploads/?from=x%2Fy&MOUNT"
+	tag := turn{"HEAD https://r.example/v2/a/b/manifests/v1", says(404, "")}
+	begun := turn{from, says(202, "", "Location: "+session)}
+	sent := []turn{{"GET https://r.example/v2/x/y/blobs/DIGEST", says(200, letters)}, {closes + "|" + letters, says(201, "")}}
+	size := fmt.Sprintf("Content-Length: %d", len(letters))
+	for name, c := range map[string]struct {
+		turns []turn
+		want  []content.How
+	}{
+		"mounted":          {[]turn{tag, {from, says(201, "")}, {from, says(201, "")}}, []content.How{content.Mounted, content.Mounted}},
+		"not mounted":      {slices.Concat([]turn{tag, begun, absent}, sent, []turn{{looks, says(200, "", size)}}), []content.How{content.Stored, content.Existed}},
+		"was there":        {[]turn{tag, begun, {looks, says(200, "", size)}, {"DELETE " + session, says(204, "")}}, []content.How{content.Existed}},
+		"something there":  {[]turn{{tag.want, manifested}, absent, {from, says(201, "")}}, []content.How{content.Mounted}},
+		"one name of many": {[]turn{tag, {tag.want, manifested}, {looks, says(200, "", size)}}, []content.How{content.Existed}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, "r.example/a/b:v1", converse(t, c.turns...), nil)
+			resolver, ok := content.As[content.Resolver](r.sink)
+			require.True(t, ok)
+			for _, turn := range c.turns {
+				if turn.want == tag.want {
+					_, _ = resolver.Resolve(t.Context(), "v1")
+				}
+			}
+			for _, want := range c.want {
+				how, err := r.sink.PutBlob(t.Context(), r.client.Repository(parse(t, "r.example/x/y")).Blob(letter.Descriptor))
+				require.NoError(t, err)
+				require.Equal(t, want, how)
+			}
+		})
+	}
+
+	r := newRig(t, "r.example/a/b:v1", converse(t, tag, begun, turn{looks, says(200, "", "Content-Length: 3")}, turn{"DELETE " + session, says(404, "")}), nil)
+	resolver, _ := content.As[content.Resolver](r.sink)
+	_, err := resolver.Resolve(t.Context(), "v1")
+	require.Equal(t, errs.NotFound, errs.Of(err))
+	_, err = r.sink.PutBlob(t.Context(), r.client.Repository(parse(t, "r.example/x/y")).Blob(letter.Descriptor))
+	requireKind(t, errs.Verification, err, "the registry has 3 bytes")
+}
+
+// manifested answers the HEAD of a manifest.
+var manifested = says(200, "", "Docker-Content-Digest: "+sum.String(), "Content-Type: "+v1.MediaTypeImageManifest, "Content-Length: 7")
+
 // TestManifestsAtOnce: the images of an index are pushed at the same time, the index after all of them, and an error of one is
 // that of the index.
 func TestManifestsAtOnce(t *testing.T) {

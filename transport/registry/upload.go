@@ -40,6 +40,7 @@ type upload struct {
 	cut     bool  // no PATCH carries more than a chunk
 	whole   bool  // no PATCH at all
 	anew    bool  // no mount: what the registry has is wrong
+	unseen  bool  // it was not looked for yet, as a mount says more
 	begun   int   // sessions
 	try     int   // of the next request
 
@@ -75,6 +76,14 @@ func (u *upload) put(ctx context.Context) (content.How, error) {
 		mounted, err := u.begin(ctx)
 		if mounted {
 			return content.Mounted, nil
+		}
+		if u.unseen {
+			switch found, err := u.look(ctx); {
+			case err != nil:
+				return "", err
+			case found:
+				return content.Existed, nil
+			}
 		}
 		if err == nil {
 			err = u.run(ctx)
@@ -260,6 +269,27 @@ func (u *upload) ask(ctx context.Context) error {
 	}
 	u.at = n
 	return u.follow(resp, req.URL, false)
+}
+
+// look looks for the blob after a mount that did not come about, and ends the session where there is nothing to send.
+func (u *upload) look(ctx context.Context) (found bool, err error) {
+	u.unseen = false
+	u.r.c.pace(u.r.target.Registry).mountless.Store(true)
+	found, err = u.r.has(ctx, u.d)
+	if found || err != nil {
+		u.cancel(ctx)
+	}
+	return found, err
+}
+
+// cancel ends a session that is not needed (spec.md, "Cancel a blob upload"). Registries forget those that are left, too.
+func (u *upload) cancel(ctx context.Context) {
+	if u.url == "" {
+		return
+	}
+	if resp, err := u.r.send(content.Once(ctx), u.target, u.request("DELETE", u.url), u.subject); err == nil {
+		_ = resp.Body.Close()
+	}
 }
 
 func (u *upload) request(method, to string) *fetchshim.Request {
