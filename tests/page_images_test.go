@@ -3,6 +3,7 @@ package tests
 import (
 	"archive/tar"
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -59,6 +60,31 @@ func manyFiles(t *testing.T) string {
 	return file
 }
 
+// needyProgram is an ELF file that needs as many libraries as there is room for, of names without an end.
+func needyProgram() string {
+	le := binary.LittleEndian
+	b := append([]byte("\x7fELF\x02\x01\x01"), make([]byte, 57)...)
+	le.PutUint16(b[16:], 3)  // a shared object
+	le.PutUint64(b[32:], 64) // where the program headers are
+	le.PutUint16(b[54:], 56) // bytes of each
+	le.PutUint16(b[56:], 2)  // how many
+	const entries = 60_000
+	segment := func(kind uint32, offset, size uint64) {
+		h := make([]byte, 56)
+		le.PutUint32(h, kind)
+		le.PutUint64(h[8:], offset)
+		le.PutUint64(h[32:], size)
+		b = append(b, h...)
+	}
+	segment(1, 0, 1<<40)            // loaded at 0
+	segment(2, 64+2*56, entries*16) // dynamic
+	b = le.AppendUint64(le.AppendUint64(b, 5), 64+2*56+(entries)*16)
+	for range entries - 1 {
+		b = le.AppendUint64(le.AppendUint64(b, 1), 0)
+	}
+	return string(b) + strings.Repeat("x", 80_000)
+}
+
 // hostileImage has markup wherever an image says something.
 func hostileImage(t *testing.T) string {
 	const mark = `<img src=x onerror="globalThis.ran=1;alert(1)">`
@@ -81,7 +107,7 @@ func hostileImage(t *testing.T) string {
 			{mark, mark}, {"dir " + script + "/" + mark, script}, {"javascript:alert(9)", "x"}, {"names/\u202egnp.exe", "x"}, {"names/new\nline", "x"},
 			{"names/../../escape", "x"}, {"${7*7}{{7*7}}", "${alert(10)}{{constructor.constructor('alert(11)')()}}"},
 			{"Größe/日本/" + strings.Repeat("long ", 580), "x"},
-			{"fake.gif", "GIF89a" + script}, {"fake.elf", "\x7fELF\x02\x01\x01" + string(make([]byte, 9)) + "\xff\xff\xff\xff" + page},
+			{"fake.gif", "GIF89a" + script}, {"fake.elf", "\x7fELF\x02\x01\x01" + string(make([]byte, 9)) + "\xff\xff\xff\xff" + page}, {"needy.elf", needyProgram()},
 		} {
 			add(e)
 		}

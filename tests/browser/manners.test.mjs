@@ -189,6 +189,10 @@ test('what a hostile image says never becomes markup', async () => {
     await tab.run(() => new Promise(r => setTimeout(r, 120)))
     assert.deepEqual(await strangers(), { found: [], ran: false }, path)
   }
+  await look({ tab: 'files', path: '/needy.elf' })
+  await tab.see('st-viewer dt', 'Needs')
+  const needs = await tab.run(() => find('st-viewer dd', 'xxx').textContent.length)
+  assert.ok(needs > 1000 && needs < 100_000, `${needs} letters of 60,000 libraries`)
   for (const view of [{ tab: 'largest', path: '' }, { tab: 'map' }, { tab: 'config' }, { tab: 'manifest' }, { tab: 'files', query: '<img' }, { tab: 'files', query: '', layer: 0 }]) {
     await look(view)
     await tab.run(() => new Promise(r => setTimeout(r, 250)))

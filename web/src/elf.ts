@@ -15,6 +15,12 @@ const DT_SONAME = 14
 const DT_RPATH = 15
 const DT_RUNPATH = 29
 
+/** What a file of bad intent may have read of it: entries of the dynamic section, names of a kind, notes, bytes of a name. */
+const ENTRIES = 4096
+const NAMES = 256
+const NOTES = 64
+const NAME = 4096
+
 export const isElf = (b: Uint8Array): boolean => b[0] === 0x7f && b[1] === 0x45 && b[2] === 0x4c && b[3] === 0x46
 
 interface Segment { type: number; offset: number; size: number; address: number }
@@ -59,8 +65,9 @@ class Reader {
   }
 
   text(at: number): string {
-    const end = this.bytes.indexOf(0, at)
-    return new TextDecoder().decode(this.bytes.subarray(at, end < 0 ? at + 256 : Math.min(end, at + 4096)))
+    const room = this.bytes.subarray(at, at + NAME)
+    const end = room.indexOf(0)
+    return new TextDecoder().decode(room.subarray(0, end < 0 ? 256 : end))
   }
 
   segments(): Segment[] {
@@ -78,7 +85,8 @@ class Reader {
   dynamic(segment: Segment, segments: Segment[]): [string, string][] {
     const step = this.wide ? 16 : 8
     const entries: [number, number][] = []
-    for (let at = segment.offset; at < Math.min(segment.offset + segment.size, this.bytes.length); at += step) {
+    const end = Math.min(segment.offset + segment.size, segment.offset + ENTRIES * step, this.bytes.length)
+    for (let at = segment.offset; at < end; at += step) {
       const tag = this.#long(at)
       if (tag === 0) break
       entries.push([tag, this.#long(at + step / 2)])
@@ -87,7 +95,7 @@ class Reader {
     const load = segments.find(s => s.type === PT_LOAD && address >= s.address && address < s.address + s.size)
     if (!load) return []
     const names = address - load.address + load.offset
-    const all = (wanted: number) => entries.filter(([tag]) => tag === wanted).map(([, at]) => this.text(names + at)).filter(Boolean)
+    const all = (wanted: number) => entries.filter(([tag]) => tag === wanted).slice(0, NAMES).map(([, at]) => this.text(names + at)).filter(Boolean)
     const facts: [string, string][] = []
     if (all(DT_NEEDED).length > 0) facts.push(['Needs', all(DT_NEEDED).join(', ')])
     if (all(DT_SONAME).length > 0) facts.push(['Is called', all(DT_SONAME).join(', ')])
@@ -97,7 +105,7 @@ class Reader {
   }
 
   buildId({ offset, size }: Segment): string {
-    for (let at = offset; at + 12 <= Math.min(offset + size, this.bytes.length); ) {
+    for (let at = offset, n = 0; n < NOTES && at + 12 <= Math.min(offset + size, this.bytes.length); n++) {
       const [name, desc, type] = [this.word(at), this.word(at + 4), this.word(at + 8)]
       const body = at + 12 + Math.ceil(name / 4) * 4
       if (type === 3 && this.text(at + 12) === 'GNU') {
