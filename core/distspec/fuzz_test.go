@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 	"unicode"
 )
 
@@ -99,6 +100,20 @@ func FuzzChallenges(f *testing.F) {
 		all := ParseChallenges([]string{h, `Bearer realm="r"`})
 		if n := len(all); n == 0 || all[n-1].Scheme != "bearer" || all[n-1].Params["realm"] != "r" {
 			t.Errorf("%q hides the challenge in the next header", h)
+		}
+	})
+}
+
+func FuzzRetryAfter(f *testing.F) {
+	for _, s := range []string{"30", "1.5", "711.421µs", "30, 30", "1764000000", "Wed, 21 Oct 2026 07:28:00 GMT", "-1", "1e400", "NaN", "100;w=21600", "5;w=99999999999999999999"} {
+		f.Add(s, int64(1_764_000_000))
+	}
+	f.Fuzz(func(t *testing.T, h string, now int64) {
+		if wait, ok := RetryAfter(h, time.Unix(now, 0)); wait < 0 || wait > maxRetryAfter || !ok && wait != 0 {
+			t.Errorf("%q waits %v", h, wait)
+		}
+		if n, window, ok := ParseRateLimit(h); n < 0 || window < 0 || window > maxRetryAfter || !ok && n != 0 {
+			t.Errorf("%q is %d in %v", h, n, window)
 		}
 	})
 }
