@@ -1,7 +1,7 @@
 // More ways to bring an image: folders and pasting; where digests lead; and the page without its server.
 
 import assert from 'node:assert/strict'
-import { cp, mkdtemp, rm } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -31,6 +31,28 @@ test('a dropped folder is shown', { skip: browser === 'firefox' ? 'no driver dro
   await tab.driver.drop(layout)
   await shown('harbor')
   tab.calm()
+})
+
+test('a folder as skopeo copy … dir: writes it is shown', { skip: browser === 'firefox' ? 'WebDriver BiDi chooses no folder in Firefox' : false }, async () => {
+  const folder = join(await mkdtemp(join(tmpdir(), 'dir-')), 'plain')
+  await mkdir(folder)
+  try {
+    const blob = digest => join(layout, 'blobs', digest.replace(':', '/'))
+    const { manifests } = JSON.parse(await readFile(join(layout, 'index.json'), 'utf8'))
+    const amd64 = blob(manifests.find(m => m.annotations?.['org.opencontainers.image.ref.name'] === 'amd64').digest)
+    await cp(amd64, join(folder, 'manifest.json'))
+    await writeFile(join(folder, 'version'), 'Directory Transport Version: 1.1\n')
+    const { config, layers } = JSON.parse(await readFile(amd64, 'utf8'))
+    for (const { digest } of [config, ...layers]) await cp(blob(digest), join(folder, digest.replace(/.*:/, '')))
+    await tab.goto('about:blank')
+    await tab.goto(server.url)
+    await tab.driver.choose('#folder', folder)
+    await shown('plain')
+    await tab.see('st-foot code', 'dir:plain')
+    tab.calm()
+  } finally {
+    await rm(join(folder, '..'), { recursive: true })
+  }
 })
 
 test('a folder as the browser hands it over is walked to its end', async () => {
@@ -162,7 +184,6 @@ test('once visited, the page starts without its server, and a new build takes th
     }
     await tab.shot('offline')
 
-    const { readFile, rename, writeFile } = await import('node:fs/promises')
     const old = (await readFile(join(folder, 'sub/index.html'), 'utf8')).match(/assets\/index-[^"]*\.js/)[0]
     const fresh = old.replace(/index-/, 'index-next-')
     await rename(join(folder, 'sub', old), join(folder, 'sub', fresh)) // the next build: other names, and those of before are gone

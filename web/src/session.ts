@@ -187,6 +187,7 @@ export class Session extends EventTarget {
   /** An archive or a layout may hold many images. */
   async #chooseTag(signal: AbortSignal): Promise<void> {
     const subject = this.subject!
+    if (subject.base.startsWith('dir:')) return // it holds one image, without a tag
     const e = await engine()
     this.tags = await e.tags({ ref: subject.base }, this.options(signal))
     if (subject.suffix || this.tags.length < 2) return
