@@ -42,6 +42,7 @@ export const shared = css`
   .button:hover { border-color: var(--dim); }
   .button.main { background: var(--accent); border-color: var(--accent); color: var(--on-accent); font-weight: 550; }
   .button[disabled] { opacity: .55; cursor: default; }
+  .button.only { padding: 2px 8px; font-size: 12.5px; }
   .plain { border: 0; background: none; padding: 0; text-align: inherit; }
   .link { border: 0; background: none; padding: 0; color: var(--accent); text-decoration: underline; text-decoration-thickness: 1px; text-underline-offset: 2px; }
   .link:hover { text-decoration-thickness: 2px; }

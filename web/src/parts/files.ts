@@ -14,7 +14,6 @@ export class Files extends Part {
     :host { display: flex; flex-direction: column; min-height: 0; min-width: 0; container-type: inline-size; }
     .bar { display: flex; gap: 10px; align-items: center; padding: 8px 12px; }
     .bar .field { flex: 1; padding-block: 3px; font-size: 13px; }
-    .bar .only { padding: 2px 8px; font-size: 12.5px; }
     .bar .dim { font-size: 12.5px; white-space: nowrap; }
     .head, .row { display: grid; grid-template-columns: minmax(0, 1fr) 70px 72px 76px 30px; gap: 10px; padding: 0 12px; align-items: center; }
     .head { color: var(--dim); font-size: 12px; border-block: 1px solid var(--line); min-height: 25px; scrollbar-gutter: stable; overflow: hidden; }
@@ -56,12 +55,8 @@ export class Files extends Part {
     return this.renderRoot.querySelector('st-rows')
   }
 
-  get #shownTree(): Tree {
-    return this.view.layer === undefined ? this.session.tree : this.session.layerTree(this.view.layer)
-  }
-
   override render() {
-    const tree = this.#shownTree
+    const tree = this.shownTree
     if (tree !== this.#tree) {
       this.#tree = tree
       this.#open = new Set([ROOT])
@@ -76,7 +71,7 @@ export class Files extends Part {
       <div class="bar">
         <label class="sr" for="q">Search files</label>
         <input id="q" class="field" type="search" placeholder="Search by name, or by pattern: **/*.so" .value=${this.view.query} autocomplete="off" autocapitalize="off" spellcheck="false" @input=${this.#typed}>
-        ${this.view.layer === undefined ? nothing : html`<button class="button only" title="Show all layers together" @click=${() => this.go({ layer: undefined, path: '' })}>Layer ${this.view.layer} <span aria-hidden="true">×</span></button>`}
+        ${this.onlyLayer()}
         <span class="dim num" role="status">${this.#counted(tree)}</span>
       </div>
       ${this.#head()}

@@ -4,7 +4,7 @@ import type { LayerState } from '../session.js'
 import { hue, layered, shared } from '../styles.js'
 import { Part } from './part.js'
 
-/** The layers: a bar whose widths are their sizes, and a list of what each does. Choosing one filters the tree. */
+/** The layers: a bar whose widths are their sizes, and a list of what each does. Choosing one filters the tree, the list of the largest and the map. */
 export class Layers extends Part {
   static override styles = [shared, layered, css`
     :host { display: flex; flex-direction: column; min-height: 0; }
@@ -43,7 +43,8 @@ export class Layers extends Part {
   }
 
   #choose(layer: number | undefined): void {
-    this.go({ layer: layer === this.view.layer ? undefined : layer, tab: 'files', path: '', query: '' })
+    const { tab } = this.view
+    this.go({ layer: layer === this.view.layer ? undefined : layer, tab: tab === 'largest' || tab === 'map' ? tab : 'files', path: '', query: '' })
   }
 
   override render() {

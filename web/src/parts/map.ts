@@ -44,13 +44,13 @@ export class SizeMap extends Part {
   }
 
   override render() {
-    const { tree } = this.session
+    const tree = this.shownTree
     const folder = tree.find(this.view.zoom) ?? tree.root
     const area = this.renderRoot.querySelector('.area')
     const boxes: TemplateResult[] = []
     if (area) this.#draw(folder.number, { x: 0, y: 0, w: area.clientWidth, h: area.clientHeight }, boxes)
     return html`
-      <nav aria-label="Folder shown">${this.#crumbs(folder)} <span class="dim num">${bytes(folder.total)}</span></nav>
+      <nav aria-label="Folder shown">${this.onlyLayer()} ${this.#crumbs(folder)} <span class="dim num">${bytes(folder.total)}</span></nav>
       <div class="area" role="group" aria-label="Files by size" @keydown=${this.#key}>${boxes}</div>`
   }
 
@@ -72,7 +72,7 @@ export class SizeMap extends Part {
   }
 
   #draw(folder: number, box: Box, into: TemplateResult[]): void {
-    const { tree } = this.session
+    const tree = this.shownTree
     const kids = tree.kids(folder)
     const total = kids.reduce((sum, kid) => sum + tree.total(kid), 0)
     const least = (LEAST * total) / (box.w * box.h) // a folder may have a hundred thousand files, all too small
@@ -89,7 +89,7 @@ export class SizeMap extends Part {
 
   #box(node: Node, b: Box, first: boolean) {
     const { path } = node
-    const what = `${path}: ${bytes(node.total)}, ${percent(node.total, this.session.tree.root.total)}`
+    const what = `${path}: ${bytes(node.total)}, ${percent(node.total, this.shownTree.root.total)}`
     const click = () => this.go(node.isFolder ? { zoom: path, path } : { path })
     const style = `left:${b.x}px;top:${b.y}px;width:${b.w}px;height:${b.h}px;${node.isFolder ? '' : hue(Math.max(0, node.item.layer))}`
     return html`<button class="box ${node.isFolder ? 'folder' : ''} ${path === this.view.path ? 'on' : ''}" .style=${style} title=${visible(what)} aria-label=${visible(what)}

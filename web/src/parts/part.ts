@@ -1,5 +1,6 @@
-import { LitElement, type PropertyDeclarations } from 'lit'
+import { LitElement, html, nothing, type PropertyDeclarations } from 'lit'
 import { Session } from '../session.js'
+import type { Tree } from '../tree.js'
 import { FRESH, type View, Go } from '../view.js'
 
 /** Milliseconds between two drawings while much changes. */
@@ -49,6 +50,17 @@ export class Part extends LitElement {
       this.#due = false
       this.requestUpdate()
     })
+  }
+
+  /** The merged file system, or what the chosen layer has. */
+  get shownTree(): Tree {
+    return this.view.layer === undefined ? this.session.tree : this.session.layerTree(this.view.layer)
+  }
+
+  /** Says that one layer is shown, and leads back to all of them. */
+  protected onlyLayer() {
+    if (this.view.layer === undefined) return nothing
+    return html`<button class="button only" title="Show all layers together" @click=${() => this.go({ layer: undefined, path: '' })}>Layer ${this.view.layer} <span aria-hidden="true">×</span></button>`
   }
 
   go(change: Partial<View>, replace = false): void {
