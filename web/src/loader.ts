@@ -25,6 +25,7 @@ export function fromReference(typed: string): Subject {
   if (!text) fail('input', 'There is no reference to open.', 'For example alpine:3.20 or ghcr.io/org/app:1.')
   const scheme = /^(oci|oci-archive|docker-archive|dir|static|mem):/.exec(text)?.[1]
   if (scheme) fail('unsupported', `${text} names a place on a disk, which a page cannot open by name.`, 'Drop the file or the folder here.')
+  if (/^https?:\/\//.test(text)) fail('input', `${text} is the address of a page, and not the name of an image.`, 'Type the name as docker pull takes it, for example ghcr.io/org/app:1.')
   const name = text.replace(/^docker:\/\//, '')
   const [, base = name, suffix = ''] = /^(.*?)((?::[^/:@]*)?(?:@[^/@]*)?)$/.exec(name) ?? []
   return { kind: 'registry', title: name, base, suffix }
@@ -107,6 +108,9 @@ async function archiveScheme(tar: Blob, name: string, compression: Compression):
 export function fromFolder(files: [string, File][]): Subject {
   const byDepth = files.map(([path]) => path).sort((a, b) => a.split('/').length - b.split('/').length)
   const marker = byDepth.find(p => /(^|\/)oci-layout$/.test(p)) ?? byDepth.find(p => /(^|\/)index\.json$/.test(p)) ?? byDepth.find(p => /(^|\/)manifest\.json$/.test(p))
+  if (marker === undefined && files.every(([path]) => !path.includes('/'))) {
+    fail('input', `These are ${files.length} files, and none of them is called oci-layout, index.json or manifest.json.`, 'Drop one archive at a time, or one folder.')
+  }
   if (marker === undefined) {
     fail('input', 'There is no image in this folder: no file in it is called oci-layout, index.json or manifest.json.', 'Drop an OCI layout, or the folder that skopeo copy … dir: wrote.')
   }

@@ -25,13 +25,24 @@ const TITLES: Record<string, string> = {
   cancelled: 'Stopped.',
 }
 
+/** What to do where nobody who knows more has said it. */
+const HINTS: Record<string, string> = {
+  internal: 'Reload the page and try again.',
+  input: 'Drop what docker save, podman save or skopeo copy … oci-archive: wrote, or type a name as docker pull takes it.',
+  not_found: 'Look at the spelling of the name, the tag and the platform; of a file, at whether all of it is there.',
+  denied: 'Log in as somebody who may.',
+  verification: 'It was damaged on its way or where it is kept: copy or download it again.',
+  network: 'Look at the spelling of the registry, and at whether this machine reaches it.',
+  rate_limited: 'Try again later.',
+}
+
 export function problemOf(err: unknown): Problem {
   if (err instanceof StevedoreError) {
     if (byRelay(err.kind, err.message)) return { kind: err.kind, title: 'The server of this page does not ask that registry.', message: err.message, hint: err.hint }
-    return { kind: err.kind, title: TITLES[err.kind] ?? TITLES.internal!, message: err.message, hint: err.hint }
+    return { kind: err.kind, title: TITLES[err.kind] ?? TITLES.internal!, message: err.message, hint: err.hint || (HINTS[err.kind] ?? '') }
   }
   const message = err instanceof Error ? err.message : String(err)
-  return { kind: 'internal', title: TITLES.internal!, message, hint: 'Reload the page and try again.' }
+  return { kind: 'internal', title: TITLES.internal!, message, hint: HINTS.internal! }
 }
 
 /** It was the relay of the page that refused, and not the registry: a login changes nothing. */
