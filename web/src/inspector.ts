@@ -249,8 +249,15 @@ export class Inspector extends LitElement {
   }
 
   #go({ change, replace }: Go): void {
+    const left = change.path === '' && this.shadowRoot?.activeElement?.localName === 'st-viewer'
+    if (left) void this.updateComplete.then(() => this.#list?.focus()) // what had the focus goes away
     this.view = { ...this.view, ...change }
     this.#address?.write(this.#place, this.view, replace)
+  }
+
+  /** What is chosen from in the panel. */
+  get #list(): HTMLElement | null | undefined {
+    return this.renderRoot.querySelector('#panel')?.shadowRoot?.querySelector<HTMLElement>('st-rows[tabindex], .row, .box')
   }
 
   #home = (): void => {

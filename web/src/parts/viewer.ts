@@ -14,6 +14,8 @@ import './text.js'
 /** So much is read at first, in bytes; more when it is asked for. */
 const FIRST = 1 << 20
 const MORE = 32 << 20
+/** So many of what is in a folder are listed; the tree has all of them. */
+const MOST = 50
 
 const LOOKS: Record<Look, string> = { text: 'Text', image: 'Picture', json: 'JSON', elf: 'Program', hex: 'Bytes' }
 
@@ -65,6 +67,8 @@ export class Viewer extends Part {
   #look: Look = 'text'
   #error = ''
   #saving = ''
+  /** what is odd about the content */
+  #note = ''
   #reading = ''
   #abort = new AbortController()
   #picture = ''
@@ -77,9 +81,7 @@ export class Viewer extends Part {
   }
 
   get #node(): Node | undefined {
-    const { view, session } = this
-    if (!view.path) return undefined
-    return (view.layer === undefined ? session.tree : session.layerTree(view.layer)).find(view.path)
+    return this.view.path ? this.shownTree.find(this.view.path) : undefined
   }
 
   #spot(node: Node): Spot {
@@ -97,7 +99,7 @@ export class Viewer extends Part {
     this.#abort.abort()
     this.#abort = new AbortController()
     this.#content = undefined
-    this.#error = this.#saving = this.#reading = ''
+    this.#error = this.#saving = this.#reading = this.#note = ''
     this.#forgetPicture()
     if (node && node.item.type === 'file') void this.#load(node, FIRST)
   }
@@ -220,12 +222,13 @@ export class Viewer extends Part {
     const more = content.length < MORE && node.item.size <= MORE
     return html`
       ${cut ? html`<p class="note">The first ${bytes(content.length)} of ${bytes(node.item.size)}. ${more ? html`<button class="link" @click=${() => void this.#load(node, MORE)}>Show all</button>` : nothing}</p>` : nothing}
+      ${this.#note ? html`<p class="note" role="status">${this.#note}</p>` : nothing}
       ${this.#shown(node, content)}`
   }
 
   #shown(node: Node, content: Uint8Array): TemplateResult {
     switch (this.#look) {
-      case 'image': return html`<div class="picture"><img src=${this.#picture} alt="The picture in ${visible(node.path)}"></div>`
+      case 'image': return html`<div class="picture"><img src=${this.#picture} alt="The picture in ${visible(node.path)}" @error=${this.#unseen}></div>`
       case 'json': return html`<st-json tabindex="0" role="region" aria-label="JSON" .value=${JSON.parse(new TextDecoder().decode(content))}></st-json>`
       case 'elf': return html`<dl class="scroll">${elfFacts(content).map(([name, value]) => html`<dt>${name}</dt><dd class="mono">${visible(value)}</dd>`)}</dl>`
       case 'hex': return html`<st-hex .bytes=${content}></st-hex>`
@@ -233,10 +236,18 @@ export class Viewer extends Part {
     }
   }
 
+  /** It begins as a picture does, and is none that the browser can draw. */
+  #unseen = (): void => {
+    this.#looks = this.#looks.filter(look => look !== 'image')
+    this.#look = this.#looks[0] ?? 'hex'
+    this.#note = 'It begins as a picture does, but is none that this browser can show.'
+    this.requestUpdate()
+  }
+
   #folder(node: Node): TemplateResult {
     const { tree, number } = node
-    const kids = Array.from(tree.largest(tree.kids(number), 50), kid => tree.node(kid))
-    if (kids.length === 0) return html`<p class="scroll dim">There are no bytes in it.</p>`
+    const kids = Array.from(tree.bySize(number).subarray(0, MOST), kid => tree.node(kid))
+    if (kids.length === 0) return html`<p class="scroll dim">There is nothing in it.</p>`
     return html`<ul class="scroll kids" tabindex="0" role="list" aria-label="The largest in it">${kids.map(k => html`<li><span class="num">${bytes(k.total)}</span><span class="num dim">${percent(k.total, node.total)}</span>
       <button class="link clip" @click=${() => this.go({ path: k.path })}>${visible(k.name)}${k.isFolder ? '/' : ''}</button></li>`)}</ul>`
   }
