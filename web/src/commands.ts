@@ -1,4 +1,5 @@
 import { quoted } from './format.js'
+import { isGlob } from './search.js'
 import type { Session } from './session.js'
 import type { View } from './view.js'
 
@@ -30,8 +31,17 @@ export function commandFor(session: Session, view: View): string {
   const node = view.path ? (view.layer === undefined ? session.tree : session.layerTree(view.layer)).find(view.path) : undefined
   if (node && !node.isFolder && node.item.type === 'file') return words('cat', ...layer, ref, view.path)
   if (node?.isFolder) return words('export', ...layer, ref, view.path)
-  if (view.query && view.tab === 'files') return words('files', ...layer, ref, /[*?[\\]/.test(view.query) ? view.query : `*${view.query}*`)
+  if (view.query && view.tab === 'files') return isGlob(view.query) ? words('files', ...layer, ref, view.query) : `${words('files', ...layer, ref)} | grep -i ${quoted(named(view.query))}`
   if (view.tab === 'files' && view.layer !== undefined) return words('files', '--long', ...layer, ref)
   if (view.tab === 'files' || view.tab === 'layers') return words('layers', ref)
-  return words('files', '--long', ref)
+  return `${words('files', '--json', ...layer, ref)} | jq -r ${quoted(LARGEST)}`
+}
+
+/** The files with their bytes, the largest first; a hard link has those of another one. */
+const LARGEST = 'map(select(.type == "file" and (.hardlinkOf | not))) | sort_by(-.size)[] | "\\(.size) \\(.path)"'
+
+/** What grep takes for paths that have a text in their name, or in all of them where the text has a slash. */
+function named(text: string): string {
+  const literal = text.replace(/[.^$]/g, '\\$&').replace(/^-/, '[-]')
+  return text.includes('/') ? literal : `${literal}[^/]*$`
 }

@@ -18,9 +18,12 @@ export async function search(tree: Tree, query: string, signal: AbortSignal): Pr
   return { found: new Int32Array(found), more: false }
 }
 
+/** Whether it is a pattern, and not a part of a name. */
+export const isGlob = (query: string): boolean => /[*?[\\]/.test(query)
+
 function matcher(tree: Tree, query: string): (node: number) => boolean {
   const wanted = query.toLowerCase()
-  if (/[*?[\\]/.test(query)) {
+  if (isGlob(query)) {
     const match = glob(query)
     const names = namesOf(tree)
     return node => match(names(node))
