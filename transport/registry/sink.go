@@ -222,7 +222,7 @@ func (s *sink) pushTag(ctx context.Context, tag string, doc oci.Document) error 
 // push sends one manifest (spec.md, "Pushing Manifests").
 func (s *sink) push(ctx context.Context, ident string, doc oci.Document) error {
 	subject := s.subject(ident)
-	resp, err := s.put(ctx, s.request("PUT", distspec.Manifest, ident), subject, doc)
+	resp, err := s.settled(ctx, ident, doc)
 	if err != nil {
 		return err
 	}

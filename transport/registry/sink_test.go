@@ -217,3 +217,26 @@ func TestForeignLayersRefused(t *testing.T) {
 		require.Equal(t, hint, errs.HintOf(err))
 	}
 }
+
+// TestSettled: a manifest is sent again where the registry does not find what it took before, and not for ever.
+func TestSettled(t *testing.T) {
+	const unseen = `{"errors":[{"code":"DIGEST_INVALID"},{"code":"MANIFEST_BLOB_UNKNOWN","message":"blob unknown to registry"}]}`
+	doc := oci.Document{MediaType: v1.MediaTypeImageManifest, Raw: []byte(manifest)}
+	for misses, fails := range map[int]bool{0: false, 1: false, 3: false, 4: true} {
+		sent := 0
+		r := newRig(t, "r.example/a:v1", func(context.Context, *fetchshim.Request) (*fetchshim.Response, error) {
+			if sent++; sent > misses {
+				return answer(201, ""), nil
+			}
+			return answer(400, unseen), nil
+		}, nil)
+		require.NoError(t, r.sink.PutManifest(t.Context(), "v1", doc))
+		err := r.sink.Commit(t.Context())
+		require.Equal(t, fails, err != nil, "%d misses: %v", misses, err)
+		require.Equal(t, min(misses+1, 4), sent)
+		require.Len(t, r.events, sent-1, "each is told")
+		if fails {
+			require.ErrorContains(t, err, "MANIFEST_BLOB_UNKNOWN: blob unknown to registry")
+		}
+	}
+}
