@@ -2,6 +2,7 @@ package core_test
 
 import (
 	"context"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -188,4 +189,20 @@ func TestDryRunSaysWhatIsDone(t *testing.T) {
 	_, err = core.Copy(t.Context(), env, in)
 	require.Equal(t, errs.Input, errs.Of(err))
 	require.ErrorContains(t, err, "docker-archive:-:app:v1: is a second archive for standard output")
+}
+
+// TestPreservedNotInDockerArchive: a docker archive holds no manifest, so nothing is written where digests are to be preserved.
+func TestPreservedNotInDockerArchive(t *testing.T) {
+	mux, dir := transport.New(transport.Options{Files: osfs.Host{}, Writable: osfs.Host{}}), t.TempDir()
+	env := &core.Env{Source: mux.Open, Sink: mux.Create}
+	archive := "docker-archive:" + filepath.Join(dir, "x.tar")
+	for _, dry := range []bool{true, false} {
+		in := core.CopyIn{Source: "oci:../testdata/harbor:amd64", Destinations: []string{"oci:" + filepath.Join(dir, "l"), archive}, PreserveDigests: true, DryRun: dry}
+		_, err := core.Copy(t.Context(), env, in)
+		require.Equal(t, errs.Input, errs.Of(err))
+		require.ErrorContains(t, err, archive+": holds no manifest")
+		left, err := os.ReadDir(dir)
+		require.NoError(t, err)
+		require.Empty(t, left, "nothing is written anywhere")
+	}
 }

@@ -69,6 +69,9 @@ func Copy(ctx context.Context, env *Env, in CopyIn) (CopyOut, error) {
 	if err != nil {
 		return CopyOut{}, err
 	}
+	if err := in.preserved(ends); err != nil {
+		return CopyOut{}, err
+	}
 	src, r, err := env.open(ctx, in.Source)
 	if err != nil {
 		return CopyOut{}, err
@@ -120,6 +123,16 @@ func (e *Env) copyOptions(in CopyIn) (xfer.Options, error) {
 		o.Platforms = append(o.Platforms, p)
 	}
 	return o, nil
+}
+
+// preserved fails where digests are to be preserved at an end that holds no manifest: a docker archive, whose readers make one up.
+func (in CopyIn) preserved(ends []endpoint) error {
+	i := slices.IndexFunc(ends, func(e endpoint) bool { return e.refs[0].Scheme == ref.DockerArchive })
+	if !in.PreserveDigests || i < 0 {
+		return nil
+	}
+	return errs.New(errs.Input, ends[i].refs[0].Typed, "holds no manifest, so it would change the digest").
+		Hinted("oci-archive: keeps it; or copy without --preserve-digests")
 }
 
 // endpoint is a repository, layout or archive, and the references of it that are written.

@@ -13,6 +13,9 @@ import (
 // "windows(10.0.17763)/amd64" names an os.version, as containerd writes it.
 func ParsePlatform(s string) (v1.Platform, error) {
 	bad := errs.New(errs.Input, s, "is not a platform").Hinted("write os/architecture[/variant], for example linux/arm64/v8")
+	if strings.ContainsAny(s, ",; \t\n") {
+		return v1.Platform{}, bad.Hinted("one is os/architecture[/variant], as linux/arm64/v8; each of several is named by itself: --platform linux/amd64 --platform linux/arm64")
+	}
 	parts := strings.Split(s, "/")
 	if len(parts) < 2 || len(parts) > 3 {
 		return v1.Platform{}, bad

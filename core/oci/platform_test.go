@@ -28,7 +28,7 @@ func TestParsePlatform(t *testing.T) {
 		p := platform(t, in)
 		require.Equal(t, want, oci.FormatPlatform(&p), in)
 	}
-	for _, bad := range []string{"", "linux", "linux/", "/amd64", "a/b/c/d", "windows(10/amd64", "()/x", "linux//v8"} {
+	for _, bad := range []string{"", "linux", "linux/", "/amd64", "a/b/c/d", "windows(10/amd64", "()/x", "linux//v8", "linux/amd64,linux/arm64", "linux/amd64, linux/arm64"} {
 		_, err := oci.ParsePlatform(bad)
 		require.Equal(t, errs.Input, errs.Of(err), bad)
 		require.NotEmpty(t, errs.HintOf(err))
