@@ -164,6 +164,7 @@ const looks = 4
 // taken away from under it.
 func (s *syncer) run(ctx context.Context, items chan<- SyncItem) {
 	var deletions []task
+	claimed := claims{}
 	s.work(ctx, items, func(yield func(task) bool) {
 		for _, j := range s.jobs {
 			list, err := s.expand(ctx, j)
@@ -171,8 +172,9 @@ func (s *syncer) run(ctx context.Context, items chan<- SyncItem) {
 				list = []task{{job: j, source: j.Source, dest: j.Destination, err: err}}
 			}
 			for _, t := range list {
+				t, once := claimed.take(t)
 				switch {
-				case !s.shard.Has(t.dest):
+				case !once || !s.shard.Has(t.dest):
 				case t.source == "" && t.err == nil:
 					deletions = append(deletions, t)
 				case !yield(t):

@@ -281,3 +281,29 @@ func TestSyncPruneLists(t *testing.T) {
 	require.Equal(t, map[string]string{"mem:dst:1.0": "copied", "mem:dst:0.9": "deleted", "mem:dst:" + list + ".sig": "deleted"}, done)
 	require.Equal(t, []string{"1.0", list}, tagsOf(t, dst))
 }
+
+// TestSyncOnce: what overlapping jobs want alike is done once, and what they want otherwise under one name is no matter of chance.
+func TestSyncOnce(t *testing.T) {
+	env, src, dst := mirror(t, "1.0", "1.1")
+	tagImage(t, src, "2.0", contenttest.NewImage())
+	semver := func(r string) core.SyncJob {
+		return core.SyncJob{Source: "mem:src", Destination: "mem:dst", Tags: &xfer.Selection{Semver: r}}
+	}
+	var done, says []string
+	for it, err := range core.Sync(t.Context(), env, core.SyncIn{Jobs: []core.SyncJob{
+		semver("<2"), semver(">=1.1 <2"), {Source: "mem:src:1.0", Destination: "mem:dst:1.0"}, {Source: "mem:src:2.0", Destination: "mem:dst:1.1"},
+	}}) {
+		if err != nil {
+			require.Equal(t, errs.Partial, errs.Of(err))
+			continue
+		}
+		done = append(done, it.Action+" "+it.Source+" "+it.Destination)
+		if it.Error != nil {
+			says = append(says, it.Error.Message)
+		}
+	}
+	slices.Sort(done)
+	require.Equal(t, []string{"copied mem:src:1.0 mem:dst:1.0", "copied mem:src:1.1 mem:dst:1.1", "failed mem:src:2.0 mem:dst:1.1"}, done)
+	require.Equal(t, []string{"mem:dst:1.1: mem:src:1.1 is copied there by the same run, and one name is one image"}, says)
+	require.Equal(t, []string{"1.0", "1.1"}, tagsOf(t, dst))
+}
