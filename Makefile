@@ -51,8 +51,9 @@ check: web ## Format, vet, staticcheck, cross-builds, import rules, sizes, gener
 	@tests/setup.sh test
 	@tests/check.sh
 
-soak: build wasm ## What takes long: the large real images, every tool and transport, a thousand faults, 200 kills, signatures
+soak: build wasm ## What takes long: the large real images, every tool and transport, a thousand faults, 200 kills, signatures, races
 	@tests/setup.sh soak
+	CGO_ENABLED=1 go test -race -count=1 ./core/... ./transport/... ./fetchshim/... ./host/... ./cmd/... ./wasm/frame ./wasm/guest
 	PATH="$$PWD/.cache/bin:$$PATH" STEVEDORE_SOAK=1 go test -timeout 80m -count=1 ./...
 
 bench: web build ## Side by side with other tools, as ratios

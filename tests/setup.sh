@@ -69,7 +69,7 @@ once tools tests/tools/go.sum tools
 apt chromium skopeo umoci buildah podman attr zstd curl jq
 apt firefox-esr webkit2gtk-driver xvfb
 case $want in test) exit ;; esac
-apt docker-registry debootstrap
+apt docker-registry debootstrap gcc libc6-dev
 [ -x .cache/bin/cosign ] || rm -f .cache/stamps/cosign
 once cosign tests/tools/cosign/go.sum signer
 case $want in soak) exit ;; esac

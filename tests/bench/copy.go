@@ -15,7 +15,7 @@ const copyMegabytes = 1050
 
 const (
 	registryLimits = "the registry, and SHA-256, which both ends compute over every byte on the same processors."
-	requestLimits  = "the registry's answers; no blob moves. Ours asks five questions more than the others: for what belongs to the image and is left behind."
+	requestLimits  = "the registry's answers; no blob moves. Ours asks five questions more than the others, for what belongs to the image and is left behind, and has blobs mounted without looking for them first."
 	againLimits    = "starting a process, half of it and more, and the registry's answers."
 )
 

@@ -19,48 +19,55 @@ import (
 var syncGroup = group{
 	name:  "sync",
 	title: "A mirror in step already",
-	intro: "A repository of 500 tags whose mirror has all of them, at the same digests: what a scheduled run costs that has nothing to do. crane has no sync; it copies all tags. skopeo sync is left out, which takes 14 times as long.",
+	intro: "A repository of 500 tags whose mirror has all of them, at the same digests: what a scheduled run costs that has nothing to do. crane has no sync; it copies all tags. skopeo sync is left out, which takes 14 times as long (olareg).",
 	limits: "one HEAD request for each tag at each end, which nothing in the protocol spares. On the loopback that is the registry's own time " +
-		"(olareg takes 1 ms of a processor for each, 1 s for the 1000, of two processors), which is the same for every tool, as the last row of the first table shows: 1000 requests and nothing else. At a distance it is how many are asked at once.",
+		"(1 ms of a processor for each and more, of two processors), which is the same for every tool, as the last row of the near tables shows: 1000 requests and nothing else. At a distance it is how many are asked at once.",
 	tables: func(ctx context.Context, e *env) ([]table, error) {
-		from, err := e.backend(ctx, "olareg")
-		if err != nil {
-			return nil, err
+		var tables []table
+		for _, kind := range []string{"olareg", "docker-registry"} {
+			more, err := e.inStep(ctx, kind)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", kind, err)
+			}
+			tables = append(tables, more...)
 		}
-		defer from.stop()
-		to, err := e.backend(ctx, "olareg")
-		if err != nil {
-			return nil, err
-		}
-		defer to.stop()
-		a, b := from.host, to.host
-		if err := e.tags(ctx, a, b); err != nil {
-			return nil, err
-		}
-		near, err := e.mirrors("500 tags", a, b)
-		if err != nil {
-			return nil, err
-		}
-		near.contenders = append(near.contenders, contender{name: "the HEAD requests alone", run: func(ctx context.Context) (sample, error) { return heads(ctx, a, b) }})
-		farA, err := e.distant(a)
-		if err != nil {
-			return nil, err
-		}
-		farB, err := e.distant(b)
-		if err != nil {
-			return nil, err
-		}
-		far, err := e.mirrors(fmt.Sprintf("500 tags, %v away", away), farA, farB)
-		if err != nil {
-			return nil, err
-		}
-		tables := []table{near, far}
-		return tables, e.measure(ctx, tables)
+		return tables, nil
 	},
 }
 
-// mirrors compares how tools find that the mirror b has all that a has.
-func (e *env) mirrors(title, a, b string) (table, error) {
+// inStep measures two registries of a kind, near and at a distance.
+func (e *env) inStep(ctx context.Context, kind string) ([]table, error) {
+	var near, far [2]string
+	for i := range near {
+		r, err := e.backend(ctx, kind)
+		if err != nil {
+			return nil, err
+		}
+		defer r.stop()
+		near[i] = r.host
+		if far[i], err = e.distant(r.host); err != nil {
+			return nil, err
+		}
+	}
+	if err := e.tags(ctx, near[:]); err != nil {
+		return nil, err
+	}
+	here, err := e.mirrors("500 tags, "+kind, near)
+	if err != nil {
+		return nil, err
+	}
+	here.contenders = append(here.contenders, contender{name: "the HEAD requests alone", run: func(ctx context.Context) (sample, error) { return heads(ctx, near[:]) }})
+	there, err := e.mirrors(fmt.Sprintf("500 tags, %s %v away", kind, away), far)
+	if err != nil {
+		return nil, err
+	}
+	tables := []table{here, there}
+	return tables, e.measure(ctx, tables)
+}
+
+// mirrors compares how tools find that the second registry has all that the first has.
+func (e *env) mirrors(title string, hosts [2]string) (table, error) {
+	a, b := hosts[0], hosts[1]
 	jobs := filepath.Join(e.temp, "jobs-"+a+".json")
 	spec := fmt.Sprintf(`[{"source":"%s/app","destination":"%s/app","tags":{}}]`, a, b)
 	err := os.WriteFile(jobs, []byte(spec), 0o600)
@@ -72,7 +79,7 @@ func (e *env) mirrors(title, a, b string) (table, error) {
 }
 
 // heads asks both registries for every tag, as many at once as sync does, and does nothing else: no tool that asks can be much faster.
-func heads(ctx context.Context, hosts ...string) (sample, error) {
+func heads(ctx context.Context, hosts []string) (sample, error) {
 	const atOnce = 32
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: atOnce}}
 	defer client.CloseIdleConnections()
@@ -145,10 +152,10 @@ func tagNames() []string {
 	return names
 }
 
-// tags gives the bundled image its tags at both ends.
-func (e *env) tags(ctx context.Context, a, b string) error {
+// tags gives the bundled image its tags at all hosts.
+func (e *env) tags(ctx context.Context, hosts []string) error {
 	names := tagNames()
-	for _, host := range []string{a, b} {
+	for _, host := range hosts {
 		first := host + "/app:" + names[0]
 		for _, args := range [][]string{{"copy", "oci:" + filepath.Join(e.root, "testdata/harbor") + ":latest", first}, append([]string{"tag", first}, names[1:]...)} {
 			if out, err := exec.CommandContext(ctx, e.bin("stevedore"), args...).CombinedOutput(); err != nil {
