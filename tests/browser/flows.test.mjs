@@ -338,7 +338,7 @@ test('the relay reads what lets no page read it', here, async () => {
 
 test("another site's page embeds the element in one line", here, async () => {
   const folder = await mkdtemp(join(tmpdir(), 'embed-'))
-  await writeFile(join(folder, 'index.html'), `<!doctype html><title>A blog</title><script type="module" src="${server.url}inspector.js"></script>
+  await writeFile(join(folder, 'index.html'), `<!doctype html><title>A blog</title><style>* { color: red; font: 30px serif }</style><script type="module" src="${server.url}inspector.js"></script>
     <p>Our image:</p><stevedore-inspector src="docker://${world.open}/harbor:latest"></stevedore-inspector>`)
   const blog = await serve({ '/': folder })
   try {
@@ -346,6 +346,7 @@ test("another site's page embeds the element in one line", here, async () => {
     await tab.read()
     await tab.see('st-files .row', 'etc')
     assert.equal(await tab.url(), blog.url)
+    assert.deepEqual(await tab.run(() => ['.words', 'st-files .row', 'st-foot code'].map(what => getComputedStyle(find(what))).filter(s => s.color === 'rgb(255, 0, 0)' || s.fontFamily === 'serif' || s.fontSize === '30px').length), 0, "the blog's style stays outside")
     await tab.shot('element')
   } finally {
     blog.close()

@@ -120,8 +120,8 @@ test('axe finds nothing, wide and narrow, light and dark', async () => {
   }
 })
 
-const VIEWS = ['', '&path=/etc', '&path=/etc/banner', '&path=/bin/busybox', '&layer=2', '&q=pass', '&tab=largest', '&tab=map', '&tab=config', '&tab=manifest', '&tab=manifest&doc=index', '&tab=copy']
-const NARROW = ['', '&path=/etc/banner', '&tab=layers', '&tab=map', '&tab=config', '&tab=copy']
+const VIEWS = ['', '&path=/etc', '&path=/etc/banner', '&path=/bin/busybox', '&layer=2', '&q=pass', '&tab=largest', '&tab=map', '&tab=map&layer=1', '&tab=config', '&tab=manifest', '&tab=manifest&doc=index', '&tab=copy']
+const NARROW = ['', '&path=/etc/banner', '&tab=layers', '&tab=largest&layer=1', '&tab=map', '&tab=config', '&tab=copy']
 
 async function checkAll(page, axe, views, where) {
   const { url } = server
@@ -189,6 +189,8 @@ test('what a hostile image says never becomes markup', async () => {
     await tab.run(() => new Promise(r => setTimeout(r, 120)))
     assert.deepEqual(await strangers(), { found: [], ran: false }, path)
   }
+  await look({ tab: 'files', path: '/fake.gif' })
+  await tab.see('st-viewer .note', 'none that this browser can show')
   await look({ tab: 'files', path: '/needy.elf' })
   await tab.see('st-viewer dt', 'Needs')
   const needs = await tab.run(() => find('st-viewer dd', 'xxx').textContent.length)

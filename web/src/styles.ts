@@ -18,9 +18,10 @@ export const tokens = css`
     --bad: light-dark(#a12622, #f19a94);
     --sans: system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Liberation Sans", sans-serif;
     --mono: ui-monospace, "SF Mono", "Cascadia Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace;
-    font: 14px/1.45 var(--sans);
-    color: var(--text);
   }
+  /* not on the host, which a page that styles all of its elements styles as well */
+  :host > * { font: 14px/1.45 var(--sans); color: var(--text); }
+  :host > st-foot { font-size: 12.5px; }
 `
 
 export const shared = css`
