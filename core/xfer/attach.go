@@ -79,7 +79,10 @@ func (p *Plan) addReferrer(ctx context.Context, n *node, d v1.Descriptor, found 
 	}
 	c := p.nodes[d.Digest]
 	if c == nil {
-		docs, err := p.fetch(ctx, []v1.Descriptor{d})
+		docs, missing, err := p.fetch(ctx, []v1.Descriptor{d})
+		if err == nil {
+			err = missing[0]
+		}
 		if err != nil {
 			return err
 		}

@@ -66,6 +66,11 @@ func (p *Plan) choose(ctx context.Context) error {
 		return err
 	}
 	p.mark(all, wanted)
+	for _, l := range all {
+		if err := p.absent[l.desc().Digest]; err != nil && l.parent.keep[l.at] {
+			return err
+		}
+	}
 	if len(p.o.Platforms) == 1 && p.o.Attestations != With {
 		i := slices.IndexFunc(all, func(l leaf) bool { return wanted[l.desc().Digest] })
 		p.root = all[i].parent.children[all[i].at]

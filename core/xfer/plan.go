@@ -2,6 +2,7 @@ package xfer
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -28,6 +29,7 @@ type Plan struct {
 	subject string
 	root    *node
 	nodes   map[digest.Digest]*node
+	absent  map[digest.Digest]error // entries that the source does not have, where platforms are chosen
 	extras  []extra
 	held    int64 // bytes of all documents
 	left    []string
@@ -47,7 +49,7 @@ type node struct {
 // New reads the manifests that ref names at src and decides what is copied. subject is what errors name. The plan reads from
 // src until it is moved; src stays the caller's. Kinds: those of src, not_found (a platform that is not there), input.
 func New(ctx context.Context, src content.Source, ref, subject string, o Options) (*Plan, error) {
-	p := &Plan{warned: new(sync.Once), src: src, o: o.withDefaults(), subject: subject, nodes: map[digest.Digest]*node{}}
+	p := &Plan{warned: new(sync.Once), src: src, o: o.withDefaults(), subject: subject, nodes: map[digest.Digest]*node{}, absent: map[digest.Digest]error{}}
 	return p, p.wrap(p.make(ctx, ref))
 }
 
@@ -96,13 +98,20 @@ func (p *Plan) read(ctx context.Context, dgst digest.Digest, doc oci.Document, d
 	}
 	n.entries = x.Manifests
 	n.keep = slices.Repeat([]bool{true}, len(n.entries))
-	docs, err := p.fetch(ctx, n.entries)
+	docs, missing, err := p.fetch(ctx, n.entries)
 	if err != nil {
 		return nil, err
 	}
 	for i, d := range n.entries {
+		switch {
+		case missing[i] == nil:
+		case p.root == nil && len(p.o.Platforms) > 0: // it matters only when it is chosen: skopeo writes such sparse indexes
+			p.absent[d.Digest] = missing[i]
+		default:
+			return nil, sparse(missing[i])
+		}
 		c := p.nodes[d.Digest]
-		if c == nil && isManifest(d) {
+		if c == nil && isManifest(d) && p.absent[d.Digest] == nil {
 			if c, err = p.read(ctx, d.Digest, docs[i], depth+1); err != nil {
 				return nil, err
 			}
@@ -110,6 +119,15 @@ func (p *Plan) read(ctx context.Context, dgst digest.Digest, doc oci.Document, d
 		n.children = append(n.children, c)
 	}
 	return n, nil
+}
+
+// sparse hints at what can be done about an entry of an index that is not there.
+func sparse(err error) error {
+	var e *errs.Error
+	if !errors.As(err, &e) || e.Hint != "" {
+		return err
+	}
+	return e.Hinted("the index lists more than is there; --platform chooses of what is")
 }
 
 // isManifest says whether an entry of an index is a manifest. One of any other type is copied as a blob: the specification
@@ -137,13 +155,13 @@ func (p *Plan) room(entries []v1.Descriptor) error {
 	return nil
 }
 
-// fetch reads the manifests of entries that are not known yet, several at once.
-func (p *Plan) fetch(ctx context.Context, entries []v1.Descriptor) ([]oci.Document, error) {
+// fetch reads the manifests of entries that are not known yet, several at once. missing says of each why it is not there.
+func (p *Plan) fetch(ctx context.Context, entries []v1.Descriptor) (docs []oci.Document, missing []error, err error) {
 	if err := p.room(entries); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	docs := make([]oci.Document, len(entries))
-	return docs, parallel(ctx, p.o.Jobs, len(entries), func(ctx context.Context, i int) error {
+	docs, missing = make([]oci.Document, len(entries)), make([]error, len(entries))
+	return docs, missing, parallel(ctx, p.o.Jobs, len(entries), func(ctx context.Context, i int) error {
 		d := entries[i]
 		first := slices.IndexFunc(entries, func(e v1.Descriptor) bool { return e.Digest == d.Digest })
 		if p.nodes[d.Digest] != nil || !isManifest(d) || first < i {
@@ -154,6 +172,9 @@ func (p *Plan) fetch(ctx context.Context, entries []v1.Descriptor) ([]oci.Docume
 			err = errs.New(errs.Verification, d.Digest.String(), "has %d bytes, its descriptor says %d", len(doc.Raw), d.Size)
 		}
 		docs[i] = doc
+		if errs.Of(err) == errs.NotFound {
+			missing[i], err = err, nil
+		}
 		return err
 	})
 }

@@ -187,6 +187,30 @@ func TestPlatforms(t *testing.T) {
 	})
 }
 
+// TestSparseIndex: of an index that lists more than is there, what is there can be chosen.
+func TestSparseIndex(t *testing.T) {
+	f := contenttest.NewIndex()
+	gone := v1.Descriptor{MediaType: v1.MediaTypeImageManifest, Digest: digest.FromString("gone"), Size: 4, Platform: &v1.Platform{OS: "linux", Architecture: "s390x"}}
+	x, err := f.Root.Index()
+	require.NoError(t, err)
+	sparse := document(t, v1.MediaTypeImageIndex, v1.Index{
+		Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: v1.MediaTypeImageIndex, Manifests: append([]v1.Descriptor{gone, gone}, x.Manifests...),
+	})
+	src := mem.New()
+	put(t, src, "v1", sparse, f.Children, f.Blobs)
+	dst, r := move(t, plan(t, src, xfer.Options{Platforms: []v1.Platform{platform("amd64")}}))
+	require.Equal(t, x.Manifests[0].Digest, r.Root.Digest)
+	require.Len(t, whole(t, dst, "v1"), 1)
+	dst, _ = move(t, plan(t, src, xfer.Options{Platforms: []v1.Platform{platform("amd64"), platform("arm64")}}))
+	require.Len(t, whole(t, dst, "v1"), 3)
+	for _, chosen := range [][]v1.Platform{nil, {platform("s390x")}, {platform("amd64"), platform("s390x")}} {
+		_, err := xfer.New(t.Context(), src, "v1", "mem:src:v1", xfer.Options{Platforms: chosen})
+		require.Equal(t, errs.NotFound, errs.Of(err))
+		require.ErrorContains(t, err, gone.Digest.String())
+		require.Equal(t, chosen == nil, errs.HintOf(err) != "")
+	}
+}
+
 func TestNestedIndex(t *testing.T) {
 	f := contenttest.NewIndex()
 	inner := f.Root
