@@ -1,7 +1,7 @@
 // A browser that does one thing with the page for each line of standard input, and prints the milliseconds it took:
 //   page.mjs URL cold|warm|example|FILE summary|tree|again
 // cold is the page in a browser that has never seen it, warm once more; the others end when the summary is there, or all of the tree:
-// of an image that was never read, or again, of one that was.
+// drawn, of an image that was never read, or again, of one that was. Images are opened in a page that opened nothing before.
 
 import process from 'node:process'
 import { createInterface } from 'node:readline'
@@ -11,12 +11,13 @@ const [url, what, until] = process.argv.slice(2)
 
 /** Ends in the page, so that the way here costs nothing: milliseconds from start, of the page's own clock. */
 function reached(until, start) {
-  return new Promise(resolve => {
+  /** The tree says how many files it has once it has all of them, and shows the first ones. */
+  const tree = () => /\d files?$/.test(find('st-files')?.shadowRoot.querySelector('[role=status]')?.textContent ?? '') && find('[role=treeitem]')
+  return new Promise((resolve, reject) => {
     const look = () => {
       const { session } = document.querySelector('stevedore-inspector')
-      const there = until === 'summary' ? find('.words') : session.phase === 'done' && !session.busy
-      if (session.phase === 'failed') throw new Error(JSON.stringify(session.problem))
-      if (there) requestAnimationFrame(() => resolve(performance.now() - start))
+      if (session.phase === 'failed') return reject(new Error(JSON.stringify(session.problem)))
+      if (until === 'summary' ? find('.words') : find('.words') && tree()) requestAnimationFrame(() => resolve(performance.now() - start))
       else requestAnimationFrame(look)
     }
     look()
@@ -57,6 +58,7 @@ const rounds = {
     return ready(tab)
   },
   async example(tab) {
+    await tab.goto('about:blank')
     await seen(tab)
     await unread(tab)
     await tab.run(() => { globalThis.start = performance.now(); find('#example').click() })
