@@ -3,10 +3,10 @@ import { Address } from './address.js'
 import { bytes, fraction } from './format.js'
 import { forgetInput, keepInput, keptInput } from './inputs.js'
 import { EXAMPLE, fromExample, fromFile, fromReference, fromTransfer, type Subject } from './loader.js'
+import { Pace } from './pace.js'
 import { Session } from './session.js'
 import { shared, tokens } from './styles.js'
 import { FRESH, type Go, type Place, TABS, type Tab, type View } from './view.js'
-import { soon } from './parts/part.js'
 import type { Again } from './parts/problem.js'
 import type { Make, Open } from './parts/start.js'
 import type { Choose } from './parts/summary.js'
@@ -103,7 +103,8 @@ export class Inspector extends LitElement {
     this.view = FRESH
     this.over = false
     this.lost = ''
-    this.session.addEventListener('change', () => this.#changed())
+    const pace = new Pace(() => this.#changed())
+    this.session.addEventListener('change', () => pace.changed(this.session))
     this.addEventListener('bring', event => this.#brought((event as Open).make))
     this.addEventListener('choose', event => this.#choose((event as Choose).choice))
     this.addEventListener('again', event => this.#again(event as Again))
@@ -149,18 +150,10 @@ export class Inspector extends LitElement {
     if (tab && row) row.scrollLeft = tab.offsetLeft - (row.clientWidth - tab.offsetWidth) / 2
   }
 
-  #due = false
-
-  /** While files come in, there are many changes in one frame. */
   #changed(): void {
-    if (this.#due) return
-    this.#due = true
-    soon(this.session, () => {
-      this.#due = false
-      this.#locate()
-      this.#keep()
-      this.requestUpdate()
-    })
+    this.#locate()
+    this.#keep()
+    this.requestUpdate()
   }
 
   /** Keeps the address in step with what is open. */

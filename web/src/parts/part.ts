@@ -1,16 +1,8 @@
 import { LitElement, html, nothing, type PropertyDeclarations } from 'lit'
+import { Pace } from '../pace.js'
 import { Session } from '../session.js'
 import type { Tree } from '../tree.js'
 import { FRESH, type View, Go } from '../view.js'
-
-/** Milliseconds between two drawings while much changes. */
-const CALM = 150
-
-/** Calls back with the next frame; while files come in, a little later. */
-export function soon(session: Session, draw: () => void): void {
-  if (session.busy) setTimeout(draw, CALM)
-  else requestAnimationFrame(draw)
-}
 
 /** A part of the element: it shows the session, and is drawn again now and then while that changes. */
 export class Part extends LitElement {
@@ -18,7 +10,7 @@ export class Part extends LitElement {
   declare session: Session
   declare view: View
   #watched: Session | undefined
-  #due = false
+  #pace = new Pace(() => this.requestUpdate())
 
   constructor() {
     super()
@@ -43,14 +35,7 @@ export class Part extends LitElement {
     this.requestUpdate()
   }
 
-  #changed = (): void => {
-    if (this.#due) return
-    this.#due = true
-    soon(this.session, () => {
-      this.#due = false
-      this.requestUpdate()
-    })
-  }
+  #changed = (): void => this.#pace.changed(this.session)
 
   /** The merged file system, or what the chosen layer has. */
   get shownTree(): Tree {
