@@ -6,6 +6,9 @@ import { keeping } from './kept.js'
 import { Input } from './pieces.js'
 import { relayFetch } from './relay.js'
 
+/** Bytes of all inputs of a call that are read whole. */
+const SMALL = 4 * 2 ** 20
+
 /**
  * The Worker's side of a connection. Messages of the page: load, call, cancel, and answer (to what was asked with that id).
  * Messages to the page: loaded or failed; event, kept (what comes are the items of an earlier call), and at last result or error,
@@ -72,13 +75,14 @@ export class Service {
       for (const [id, asked] of this.#asked) if (asked.call === call) this.#asked.delete(id)
       post({ ...message, memory: this.#module.memory })
     }
+    const small = files.reduce((sum, [, { size }]) => sum + size, 0) <= SMALL
     const host = {
       platform,
       plainHttp,
       hidesHeaders: true,
       turn,
       gunzip: this.#module.zlib && (() => new Inflater(this.#module.zlib)),
-      files: files.map(([name, file]) => [name, new Input(file instanceof Blob ? file : distant(file, ask))]),
+      files: files.map(([name, file]) => [name, new Input(file instanceof Blob ? file : distant(file, ask), small)]),
       fetch: this.#fetch(relay, keep),
       credential: credentials ? registry => ask({ type: 'credential', registry }) : undefined,
       event: text => post({ type: 'event', text }),

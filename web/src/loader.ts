@@ -37,8 +37,8 @@ export const EXAMPLE = /^example(:|@sha256:)/
 export async function fromExample(signal: AbortSignal, progress: (done: number, total: number) => void): Promise<Subject> {
   const response = await fetch(exampleUrl, { signal })
   if (!response.ok) fail('network', `The example could not be loaded: status ${response.status}.`)
-  const blob = await received(response, progress)
-  return { ...(await fromFile(new File([blob], 'harbor.tar'))), kind: 'example', title: 'the bundled example' }
+  const name = 'harbor.tar'
+  return { kind: 'example', title: 'the bundled example', base: `oci-archive:${name}`, suffix: '', inputs: { [name]: await received(response, progress) } }
 }
 
 async function received(response: Response, progress: (done: number, total: number) => void): Promise<Blob> {
@@ -93,7 +93,7 @@ const DOCKER_NAMES = ['manifest.json', 'repositories']
 
 /** docker save since version 25 writes both forms at once: then the OCI one, which has the digests of the registry. */
 async function archiveScheme(tar: Blob, name: string, compression: Compression): Promise<string> {
-  if ((await compressionOf(tar)) !== 'none') return 'docker-archive' // the module looks into it
+  if (compression !== 'none' && (await compressionOf(tar)) !== 'none') return 'docker-archive' // the module looks into it
   const found = await namesIn(tar, names => OCI_NAMES.every(n => names.has(n)))
   if (!found && compression !== 'none') fail('input', `${name} is compressed, but what is in it is no tar archive.`)
   if (!found) fail('input', `${name} is no tar archive.`, 'Drop what docker save, podman save or skopeo copy … oci-archive: wrote.')

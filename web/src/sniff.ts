@@ -20,6 +20,8 @@ export async function compressionOf(blob: Blob): Promise<Compression> {
 
 const BLOCK = 512
 const WINDOW = 64 << 10
+/** What is no larger is read at once: each part that is asked of the browser takes as long. */
+const SMALL = 4 << 20
 /** So many names are looked at before the rest is believed to be no different. */
 const MAX_NAMES = 20_000
 
@@ -47,12 +49,13 @@ function isHeader(block: Uint8Array): boolean {
 /** The names in a tar, until enough says so, and whether it ends too early; undefined where it is no tar. Content is skipped, not read. */
 export async function namesIn(blob: Blob, enough: (names: Set<string>) => boolean): Promise<{ names: Set<string>; cut: boolean } | undefined> {
   const names = new Set<string>()
+  const size = blob.size <= SMALL ? SMALL : WINDOW
   let window = new Uint8Array(0)
   let start = 0
   let at = 0
   for (; at + BLOCK <= blob.size && names.size < MAX_NAMES; ) {
     if (at + BLOCK > start + window.length || at < start) {
-      window = new Uint8Array(await bytesAt(blob, at, WINDOW))
+      window = new Uint8Array(await bytesAt(blob, at, size))
       start = at
     }
     const block = window.subarray(at - start, at - start + BLOCK)
@@ -60,9 +63,9 @@ export async function namesIn(blob: Blob, enough: (names: Set<string>) => boolea
     if (!isHeader(block)) break
     names.add(field(block, 0, 100).replace(/^(\.?\/)+/, ''))
     if (enough(names)) break
-    const size = number(block, 124, 12)
-    if (!Number.isSafeInteger(size) || size < 0) break
-    at += BLOCK + Math.ceil(size / BLOCK) * BLOCK
+    const length = number(block, 124, 12)
+    if (!Number.isSafeInteger(length) || length < 0) break
+    at += BLOCK + Math.ceil(length / BLOCK) * BLOCK
   }
   return names.size > 0 ? { names, cut: at > blob.size } : undefined
 }

@@ -8,8 +8,9 @@ const content = randomBytes(2 * MiB + 7)
 
 /** What only the page can read has slices and no stream. */
 const sources = {
-  'a Blob': new Blob([content]),
-  'another source': { size: content.length, slice: (from, to) => ({ arrayBuffer: async () => new Uint8Array(content.subarray(from, to)).buffer }) },
+  'a Blob': [new Blob([content])],
+  'a Blob that is held': [new Blob([content]), true],
+  'another source': [{ size: content.length, slice: (from, to) => ({ arrayBuffer: async () => new Uint8Array(content.subarray(from, to)).buffer }) }],
 }
 
 async function all(pieces) {
@@ -26,7 +27,7 @@ async function all(pieces) {
 
 for (const [name, source] of Object.entries(sources)) {
   test(`${name} comes in whole pieces, from any place`, async () => {
-    const input = new Input(source)
+    const input = new Input(...source)
     assert.equal(input.size, content.length)
     const whole = await all(input.pieces(0))
     assert.deepEqual(whole.lengths, [MiB / 2, MiB / 2, MiB / 2, MiB / 2, 7])
@@ -38,7 +39,7 @@ for (const [name, source] of Object.entries(sources)) {
   })
 
   test(`reading ${name} ends with a cancel`, async () => {
-    const pieces = new Input(source).pieces(0)
+    const pieces = new Input(...source).pieces(0)
     await pieces.read()
     pieces.cancel()
   })
