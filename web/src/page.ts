@@ -1,6 +1,8 @@
 import { claimRelay } from '../../wasm/js/relay.js'
 import { engine, scriptUrl, useRelay } from './engine.js'
 import './inspector.js'
+import type { Inspector } from './inspector.js'
+import { warm } from './warm.js'
 
 const relay = claimRelay()
 useRelay(relay)
@@ -12,6 +14,9 @@ if (import.meta.env.PROD && !relay && 'serviceWorker' in navigator) {
   void started.then(() => navigator.serviceWorker.register(scriptUrl(new URL('./offline.js', location.href).href))).catch(() => {}) // not everywhere may one be kept
 }
 
-const inspector = document.createElement('stevedore-inspector')
+const inspector = document.createElement('stevedore-inspector') as Inspector
 inspector.toggleAttribute('page', true)
+const opened = new AbortController()
+inspector.session.addEventListener('change', () => { if (inspector.session.busy) opened.abort() })
+void started.then(e => e && warm(e, opened.signal)).catch(() => {}) // then the first image takes longer
 document.body.append(inspector)

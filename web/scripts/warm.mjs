@@ -1,0 +1,41 @@
+// Makes build/warm.tar, an OCI archive of an image that nobody sees: what the page reads first, so that the browser has compiled what
+// reads images. It has of everything that images often have, and as many files as it takes for the compiler to look at them twice.
+
+import { createHash } from 'node:crypto'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { gzipSync } from 'node:zlib'
+import { tar } from './tar.mjs'
+
+const FILES = 400
+const SIZE = 2048
+const target = new URL('../build/', import.meta.url)
+
+const digestOf = content => `sha256:${createHash('sha256').update(content).digest('hex')}`
+const json = value => Buffer.from(JSON.stringify(value))
+const media = kind => `application/vnd.oci.image.${kind}`
+
+const folders = ['etc', 'usr', 'usr/bin', 'usr/lib'].map(name => ({ name: `${name}/`, type: '5' }))
+const files = Array.from({ length: FILES }, (_, i) => ({ name: `usr/lib/part${i}.so`, content: Buffer.alloc(SIZE, `${i * 7919} `) }))
+const links = [{ name: 'usr/lib/part.so', type: '2', link: 'part0.so' }, { name: 'usr/bin/part', type: '1', link: 'usr/lib/part0.so' }]
+const layers = [tar([...folders, ...files, ...links]), tar([folders[0], { name: 'etc/motd', content: Buffer.from('ahoy\n') }, { name: 'usr/lib/.wh.part1.so' }])]
+
+const blobs = []
+function put(mediaType, content, more = {}) {
+  const descriptor = { mediaType, digest: digestOf(content), size: content.length, ...more }
+  blobs.push({ name: descriptor.digest.replace(':', '/').replace(/^/, 'blobs/'), content })
+  return descriptor
+}
+
+const config = put(media('config.v1+json'), json({
+  created: '1970-01-01T00:00:00Z', architecture: 'amd64', os: 'linux', config: { Env: ['PATH=/usr/bin'], Cmd: ['part'], Labels: { warm: 'yes' } },
+  rootfs: { type: 'layers', diff_ids: layers.map(digestOf) },
+  history: layers.map((_, i) => ({ created: '1970-01-01T00:00:00Z', created_by: `COPY part${i} /` })),
+}))
+const manifest = put(media('manifest.v1+json'), json({
+  schemaVersion: 2, mediaType: media('manifest.v1+json'), config, layers: layers.map(layer => put(media('layer.v1.tar+gzip'), gzipSync(layer, { level: 9 }))),
+}), { platform: { architecture: 'amd64', os: 'linux' } })
+const root = put(media('index.v1+json'), json({ schemaVersion: 2, mediaType: media('index.v1+json'), manifests: [manifest] }), { annotations: { 'org.opencontainers.image.ref.name': 'latest' } })
+const index = json({ schemaVersion: 2, mediaType: media('index.v1+json'), manifests: [root] })
+
+await mkdir(target, { recursive: true })
+await writeFile(new URL('warm.tar', target), tar([{ name: 'oci-layout', content: json({ imageLayoutVersion: '1.0.0' }) }, { name: 'index.json', content: index }, ...blobs]))
