@@ -205,6 +205,19 @@ test('what a hostile image says never becomes markup', async () => {
   tab.calm()
 })
 
+test('while nobody has chosen an image, a small one is read, so that the browser has compiled what reads them', async () => {
+  const asked = () => tab.run(() => performance.getEntriesByType('resource').some(({ name }) => /warm-[^/]*\.tar$/.test(name)))
+  await tab.goto('about:blank')
+  await tab.goto(server.url)
+  await tab.driver.page.waitForFunction(() => performance.getEntriesByType('resource').some(({ name }) => /warm-[^/]*\.tar$/.test(name)))
+  assert.equal(await tab.run(() => document.querySelector('stevedore-inspector').session.phase), 'empty')
+  await tab.goto('about:blank')
+  await tab.goto(`${server.url}#ref=example:latest`)
+  await tab.read()
+  assert.equal(await asked(), false, 'who comes with an image waits for no other')
+  tab.calm()
+})
+
 test('the page runs nothing that it was not built with', async () => {
   await tab.goto(server.url)
   const { page } = tab.driver
