@@ -63,6 +63,7 @@ type watch struct {
 	mu    sync.Mutex
 	until time.Time // zero: nothing is waited for
 	limit time.Duration
+	over  bool // it was given up, whatever comes yet
 }
 
 var errIdle = errors.New("no byte moved for too long") // a cause that nobody sees
@@ -82,13 +83,8 @@ func (w *watch) disarm() {
 // run looks once in a while, so that a Read costs no timer.
 func (w *watch) run(ctx context.Context) {
 	for {
-		w.mu.Lock()
-		until, wait := w.until, w.every
-		w.mu.Unlock()
-		if !until.IsZero() {
-			wait = min(wait, until.Sub(w.clock.Now()))
-		}
-		if wait <= 0 {
+		wait, over := w.look()
+		if over {
 			w.cancel(errIdle)
 			return
 		}
@@ -98,13 +94,24 @@ func (w *watch) run(ctx context.Context) {
 	}
 }
 
+// look says how long to sleep before the next look, or that it is over: then it stays so, also where a byte comes at that moment.
+func (w *watch) look() (wait time.Duration, over bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.until.IsZero() {
+		return w.every, false
+	}
+	left := w.until.Sub(w.clock.Now())
+	w.over = left <= 0
+	return min(w.every, left), w.over
+}
+
 // explain makes a timeout of what the watch ended.
 func (w *watch) explain(err error) error {
 	w.mu.Lock()
-	expired := !w.until.IsZero() && !w.clock.Now().Before(w.until)
-	limit := w.limit
+	over, limit := w.over, w.limit
 	w.mu.Unlock()
-	if !expired || w.parent.Err() != nil {
+	if !over || w.parent.Err() != nil {
 		return err
 	}
 	return &fetchshim.Fault{Kind: fetchshim.Timeout, URL: w.url, Err: fmt.Errorf("no byte for %s", limit)}
