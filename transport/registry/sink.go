@@ -59,17 +59,17 @@ func (s *sink) PutBlob(ctx context.Context, b content.Blob) (content.How, error)
 	}
 	u := newUpload(s.repository, b)
 	u.unseen = s.bare.is() && s.Mounts(b) && !s.c.pace(s.target.Registry).mountless.Load()
-	found, err := false, error(nil)
-	if !u.unseen {
-		if found, err = s.has(ctx, d); err != nil {
-			return "", err
-		}
-	}
 	how := content.Existed
-	if !found {
-		if how, err = u.put(ctx); err != nil {
-			return "", err
-		}
+	var found bool
+	var err error
+	if !u.unseen {
+		found, err = s.has(ctx, d)
+	}
+	if err == nil && !found {
+		how, err = u.put(ctx)
+	}
+	if err != nil {
+		return "", err
 	}
 	s.c.known.add(s.target.Registry, s.ref.Repository, d.Digest)
 	return how, nil

@@ -22,7 +22,7 @@ const layers = [tar([...folders, ...files, ...links]), tar([folders[0], { name: 
 const blobs = []
 function put(mediaType, content, more = {}) {
   const descriptor = { mediaType, digest: digestOf(content), size: content.length, ...more }
-  blobs.push({ name: descriptor.digest.replace(':', '/').replace(/^/, 'blobs/'), content })
+  blobs.push({ name: `blobs/${descriptor.digest.replace(':', '/')}`, content })
   return descriptor
 }
 
