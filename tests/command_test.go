@@ -120,6 +120,21 @@ func TestWASICommand(t *testing.T) {
 	})
 }
 
+// TestWASICommandAlone has a JavaScript runtime run one command as its whole process; the cases of the parity test share a process.
+func TestWASICommandAlone(t *testing.T) {
+	dir := fixture(t)
+	script, wasm := absolute(t, "jsrun/wasi-command.mjs"), artifact(t, "stevedore-cli.wasm")
+	for _, argv := range [][]string{{tool(t, "node"), "--no-warnings", script, wasm, dir}, {tool(t, "bun"), script, wasm, dir}} {
+		t.Run(filepath.Base(argv[0]), func(t *testing.T) {
+			run := func(ref string) result {
+				return command(t, dir, parityCase{}, argv[0], append(argv[1:len(argv):len(argv)], "digest", ref, "--json")...)
+			}
+			require.Contains(t, run("oci:harbor:amd64").JSON, layoutTag(t, "amd64").Digest.String())
+			require.Equal(t, "not_found", run("oci:harbor:nope").Kind)
+		})
+	}
+}
+
 // TestWASICommandWrites copies into every format that a folder can hold, and gets the same files as the native binary.
 func TestWASICommandWrites(t *testing.T) {
 	wasi := wasi(t)

@@ -1,12 +1,15 @@
 package tests
 
 import (
+	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -209,12 +212,48 @@ func trimNewline(s string) string {
 
 // cliJS runs the command build under a JavaScript runtime's own WASI.
 func cliJS(t *testing.T, name, bin string, flags ...string) frontEnd {
-	script, wasm := absolute(t, "jsrun/wasi-command.mjs"), artifact(t, "stevedore-cli.wasm")
+	script, wasm := absolute(t, "jsrun/wasi-commands.mjs"), artifact(t, "stevedore-cli.wasm")
 	return frontEnd{name: "command, " + name, offline: true, run: func(t *testing.T, dir string, cases []parityCase) []result {
-		return each(cases, func(c parityCase) result {
-			return command(t, dir, c, bin, append(append(flags, script, wasm, dir), args(t, c)...)...)
+		calls := make([][]string, len(cases))
+		for i, c := range cases {
+			calls[i] = args(t, c)
+		}
+		return together(t, dir, cases, calls, bin, func(file, end string) []string {
+			return append(flags[:len(flags):len(flags)], script, wasm, dir, file, end)
 		})
 	}}
+}
+
+// together runs all cases in one process of a host that makes an instance for each: it reads the calls from a file, a list of
+// strings each, and ends what a call writes, on standard output and on standard error, with a line of its own and the exit status.
+func together(t *testing.T, dir string, cases []parityCase, calls [][]string, name string, argv func(file, end string) []string) []result {
+	t.Helper()
+	file, end := filepath.Join(t.TempDir(), "calls.json"), "end-"+rand.Text()
+	write(t, file, encode(t, calls))
+	cmd := programIn(t, dir, name, argv(file, end)...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	failed := cmd.Run() // the exit status of each call counts; it is said if some did not come
+	outs, errs := bytes.Split(stdout.Bytes(), []byte("\n"+end+" ")), bytes.Split(stderr.Bytes(), []byte("\n"+end+" "))
+	if len(outs) != len(cases)+1 || len(errs) != len(outs) {
+		t.Fatalf("%s ended %d calls of %d: %v\n%s", filepath.Base(name), len(outs)-1, len(cases), failed, errs[len(errs)-1])
+	}
+	status := func(after []byte) (int, []byte) {
+		line, rest, _ := bytes.Cut(after, []byte("\n"))
+		code, err := strconv.Atoi(string(line))
+		require.NoError(t, err)
+		return code, rest
+	}
+	got, out, said := make([]result, 0, len(cases)), outs[0], errs[0]
+	for i, c := range cases {
+		code, nextOut := status(outs[i+1])
+		again, nextErr := status(errs[i+1])
+		require.Equal(t, code, again, "%s, %s: the exit status on both outputs", filepath.Base(name), c.Name)
+		got = append(got, resultOf(t, c, code, out, said))
+		out, said = nextOut, nextErr
+	}
+	require.Empty(t, string(out)+string(said), "%s: what is written after all calls", filepath.Base(name))
+	return got
 }
 
 func absolute(t *testing.T, p string) string {

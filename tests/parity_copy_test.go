@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
@@ -98,7 +99,9 @@ func TestParityOfCopies(t *testing.T) {
 		row[c.Name] = i
 	}
 	for _, e := range ends {
+		start := time.Now()
 		got, registry := copies(t, e, reg)
+		t.Logf("%s: %.1f s", e.name, time.Since(start).Seconds())
 		ran := cases
 		if e.offline {
 			ran = firstOfVerbs(cases)

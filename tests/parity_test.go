@@ -233,18 +233,33 @@ func tool(t *testing.T, name string) string {
 // standard error.
 func command(t *testing.T, dir string, c parityCase, name string, argv ...string) result {
 	t.Helper()
+	cmd := programIn(t, dir, name, argv...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	_ = cmd.Run() // the exit status tells, and is -1 for what did not start
+	return resultOf(t, c, cmd.ProcessState.ExitCode(), stdout.Bytes(), stderr.Bytes())
+}
+
+// programIn is a program that starts in a folder and finds no settings of whoever runs the tests.
+func programIn(t *testing.T, dir, name string, argv ...string) *exec.Cmd {
+	t.Helper()
 	cmd := exec.CommandContext(context.Background(), name, argv...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "NO_COLOR=1", "HOME="+dir)
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	if err := cmd.Run(); err != nil {
-		return result{Kind: errorKind(t, stderr.Bytes())}
+	return cmd
+}
+
+// resultOf is what a call gave by its exit status, standard output and standard error.
+func resultOf(t *testing.T, c parityCase, code int, stdout, stderr []byte) result {
+	t.Helper()
+	switch {
+	case code != 0:
+		return result{Kind: errorKind(t, stderr)}
+	case c.Bytes:
+		return result{Bytes: string(stdout)}
+	default:
+		return result{JSON: strings.TrimSuffix(string(stdout), "\n")}
 	}
-	if c.Bytes {
-		return result{Bytes: stdout.String()}
-	}
-	return result{JSON: strings.TrimSuffix(stdout.String(), "\n")}
 }
 
 // errorKind finds the error document in what a program wrote to standard error.

@@ -32,9 +32,13 @@ func secondHosts(t *testing.T) []frontEnd {
 	wasm, argv := artifact(t, "stevedore.wasm"), buildSecondHost(t)
 	end := func(name string, flags func(dir string) []string) frontEnd {
 		return frontEnd{name: name, run: func(t *testing.T, dir string, cases []parityCase) []result {
+			calls := make([][]string, len(cases))
+			for i, c := range cases {
+				calls[i] = []string{c.Verb, string(encode(t, c.Request))}
+			}
 			argv := append(argv[:len(argv):len(argv)], flags(dir)...)
-			return each(cases, func(c parityCase) result {
-				return command(t, dir, c, argv[0], append(argv[1:len(argv):len(argv)], wasm, c.Verb, string(encode(t, c.Request)))...)
+			return together(t, dir, cases, calls, argv[0], func(file, end string) []string {
+				return append(argv[1:len(argv):len(argv)], "--calls", file, "--end", end, wasm)
 			})
 		}}
 	}

@@ -2,9 +2,11 @@
 // that the page is enough to write a host:
 //
 //	secondhost [--dir NAME=PATH]... [--input NAME=PATH]... MODULE VERB REQUEST-JSON
+//	secondhost [--dir NAME=PATH]... [--input NAME=PATH]... --calls FILE --end LINE MODULE
 //
 // It prints the result, or the items as one JSON array, or the bytes that the verb writes. An error is a JSON document on standard
-// error, and its exit status is that of the page.
+// error, and its exit status is that of the page. The second form makes all calls of a file, [[VERB, REQUEST-JSON], ...], each in an
+// instance of its own, and after each prints the line and the exit status of the call, on standard output and on standard error.
 package main
 
 import (
@@ -40,6 +42,8 @@ type options struct {
 	creds    pairs // registry, USER:PASSWORD or :TOKEN
 	platform string
 	cache    string // folder that keeps the compiled module; "" for none
+	calls    string // file of calls; "" for one call from the command line
+	end      string // printed after each call of the file
 }
 
 // failure is an error as the page defines it.
@@ -70,41 +74,74 @@ func main() {
 	flag.Var(&o.creds, "creds", "credentials `REGISTRY=USER:PASSWORD`, or REGISTRY=:TOKEN; SECONDHOST_CREDS has more, split by spaces")
 	flag.StringVar(&o.platform, "platform", "", "`OS/ARCH[/VARIANT]` to choose from an index")
 	flag.StringVar(&o.cache, "cache", "", "`FOLDER` that keeps the compiled module")
+	flag.StringVar(&o.calls, "calls", "", "make all calls of `FILE`")
+	flag.StringVar(&o.end, "end", "", "the `LINE` that ends the output of each of --calls")
 	flag.Parse()
 	for _, s := range strings.Fields(os.Getenv("SECONDHOST_CREDS")) {
 		if err := o.creds.Set(s); err != nil {
-			exit(&failure{Kind: "input", Message: "SECONDHOST_CREDS: " + err.Error()})
+			os.Exit(report(&failure{Kind: "input", Message: "SECONDHOST_CREDS: " + err.Error()}))
 		}
 	}
-	if flag.NArg() != 3 {
-		exit(&failure{Kind: "input", Message: "usage: secondhost [FLAGS] MODULE VERB REQUEST-JSON"})
+	calls := [][2]string{{flag.Arg(1), flag.Arg(2)}}
+	switch n := flag.NArg(); {
+	case n == 1 && o.calls != "":
+		if err := readCalls(o.calls, &calls); err != nil {
+			os.Exit(report(&failure{Kind: "input", Message: "--calls: " + err.Error()}))
+		}
+	case n != 3 || o.calls != "":
+		os.Exit(report(&failure{Kind: "input", Message: "usage: secondhost [FLAGS] MODULE VERB REQUEST-JSON"}))
 	}
-	exit(run(o, flag.Arg(0), flag.Arg(1), flag.Arg(2)))
+	os.Exit(all(o, flag.Arg(0), calls))
 }
 
-func run(o options, file, verb, request string) error {
+func readCalls(file string, calls *[][2]string) error {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(b, calls)
+}
+
+// all makes the calls, one after the other, and returns the exit status of the last.
+func all(o options, file string, calls [][2]string) int {
+	ctx := context.Background()
+	e, err := compile(ctx, file, o)
+	if err != nil {
+		return report(err)
+	}
+	defer e.runtime.Close(ctx)
+	interrupts := make(chan os.Signal, 2)
+	signal.Notify(interrupts, os.Interrupt)
+	status := 0
+	for _, c := range calls {
+		status = report(run(ctx, e, o, c[0], c[1], interrupts))
+		if o.calls != "" {
+			fmt.Fprintf(os.Stdout, "\n%s %d\n", o.end, status)
+			fmt.Fprintf(os.Stderr, "\n%s %d\n", o.end, status)
+		}
+	}
+	return status
+}
+
+// run makes one call in an instance of its own.
+func run(ctx context.Context, e *engine, o options, verb, request string, interrupts <-chan os.Signal) error {
 	if !json.Valid([]byte(request)) {
 		return &failure{Kind: "input", Message: "the request is not JSON"}
 	}
-	wasm, err := os.ReadFile(file)
-	if err != nil {
-		return err
-	}
-	ctx, stop := context.WithCancel(context.Background())
+	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	m, err := instantiate(ctx, wasm, o)
+	m, err := e.instantiate(ctx, o)
 	if err != nil {
 		return err
 	}
-	defer m.runtime.Close(ctx)
-	interrupts := make(chan os.Signal, 2)
-	signal.Notify(interrupts, os.Interrupt)
+	defer m.inst.Close(ctx)
 	return newSession(ctx, m, o, &printer{w: os.Stdout}).call(verb, []byte(request), interrupts)
 }
 
-func exit(err error) {
+// report prints an error, if there is one, and returns the exit status.
+func report(err error) int {
 	if err == nil {
-		return
+		return 0
 	}
 	var f *failure
 	if !errors.As(err, &f) {
@@ -115,7 +152,7 @@ func exit(err error) {
 		panic(err)
 	}
 	fmt.Fprintf(os.Stderr, "%s\n", doc)
-	os.Exit(f.status())
+	return f.status()
 }
 
 // printer writes what a call gives to standard output.

@@ -92,16 +92,17 @@ func decode(b []byte) (frame, error) {
 	return f, json.Unmarshal(b[4:n], &f.header)
 }
 
-// module is one instance of stevedore.wasm.
-type module struct {
-	runtime        wazero.Runtime
-	inst           api.Module
-	alloc, push    api.Function
-	stepFn, pullFn api.Function
-	ctx            context.Context
+// engine has stevedore.wasm compiled, once for all instances.
+type engine struct {
+	runtime  wazero.Runtime
+	compiled wazero.CompiledModule
 }
 
-func instantiate(ctx context.Context, wasm []byte, o options) (*module, error) {
+func compile(ctx context.Context, file string, o options) (*engine, error) {
+	wasm, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
 	conf := wazero.NewRuntimeConfig().WithMemoryLimitPages(4096) // 256 MiB
 	if o.cache != "" {
 		c, err := wazero.NewCompilationCacheWithDir(o.cache)
@@ -110,20 +111,33 @@ func instantiate(ctx context.Context, wasm []byte, o options) (*module, error) {
 		}
 		conf = conf.WithCompilationCache(c)
 	}
-	m := &module{runtime: wazero.NewRuntimeWithConfig(ctx, conf), ctx: ctx}
-	if _, err := wasi_snapshot_preview1.Instantiate(ctx, m.runtime); err != nil {
+	e := &engine{runtime: wazero.NewRuntimeWithConfig(ctx, conf)}
+	if _, err := wasi_snapshot_preview1.Instantiate(ctx, e.runtime); err != nil {
 		return nil, err
 	}
+	e.compiled, err = e.runtime.CompileModule(ctx, wasm)
+	return e, err
+}
+
+// module is one instance of stevedore.wasm.
+type module struct {
+	inst           api.Module
+	alloc, push    api.Function
+	stepFn, pullFn api.Function
+	ctx            context.Context
+}
+
+func (e *engine) instantiate(ctx context.Context, o options) (*module, error) {
 	dirs := wazero.NewFSConfig()
 	for _, d := range o.dirs {
 		dirs = dirs.WithDirMount(d[1], d[0])
 	}
-	var err error
-	m.inst, err = m.runtime.InstantiateWithConfig(ctx, wasm, wazero.NewModuleConfig().WithStartFunctions("_initialize").
+	inst, err := e.runtime.InstantiateModule(ctx, e.compiled, wazero.NewModuleConfig().WithName("").WithStartFunctions("_initialize").
 		WithSysWalltime().WithSysNanotime().WithSysNanosleep().WithRandSource(rand.Reader).WithStderr(os.Stderr).WithFSConfig(dirs))
 	if err != nil {
 		return nil, err
 	}
+	m := &module{inst: inst, ctx: ctx}
 	abi, err := m.u32(m.inst.ExportedFunction("stevedore_abi"))
 	if err != nil {
 		return nil, err

@@ -53,12 +53,8 @@ func (s *session) call(verb string, request []byte, interrupts <-chan os.Signal)
 			return err
 		}
 	}
-	go func() {
-		<-interrupts
-		s.answers <- answer{frame: frame{header: header{Type: "cancel", Call: 1}}}
-		<-interrupts
-		exit(&failure{Kind: "cancelled", Message: "interrupted"})
-	}()
+	go s.interrupted(interrupts)
+	defer s.http.CloseIdleConnections()
 	for {
 		state, err := s.m.step()
 		if err != nil {
@@ -83,6 +79,25 @@ func (s *session) call(verb string, request []byte, interrupts <-chan os.Signal)
 		if err != nil {
 			return err
 		}
+	}
+}
+
+// interrupted waits for interrupts until the call has ended.
+func (s *session) interrupted(interrupts <-chan os.Signal) {
+	select {
+	case <-interrupts:
+	case <-s.ctx.Done():
+		return
+	}
+	select {
+	case s.answers <- answer{frame: frame{header: header{Type: "cancel", Call: 1}}}:
+	case <-s.ctx.Done():
+		return
+	}
+	select {
+	case <-interrupts:
+		os.Exit(report(&failure{Kind: "cancelled", Message: "interrupted"}))
+	case <-s.ctx.Done():
 	}
 }
 
