@@ -7,10 +7,9 @@ export class Input {
 
   /**
    * @param {Blob | {size: number, slice(from: number, to: number): {arrayBuffer(): Promise<ArrayBuffer>}}} source
-   * @param {boolean} [whole] whether a Blob is read at once and held: each part of it that is asked of the browser takes as long as all of a small one
    */
-  constructor(source, whole = false) {
-    this.#source = whole && source instanceof Blob ? new Whole(source) : source
+  constructor(source) {
+    this.#source = source
     /** The Blob that it is; undefined where only the page can read it. */
     this.blob = source instanceof Blob ? source : undefined
     this.size = source.size
@@ -30,26 +29,26 @@ export class Input {
     try {
       return new Streamed(this.#source.slice(from).stream().getReader({ mode: 'byob' }))
     } catch {
-      return new Sliced(this.#source, from) // held already, no Blob, or a browser without such streams
+      return new Sliced(this.#source, from) // no Blob, or a browser without such streams
     }
   }
 }
 
-/** A file that is in memory from when it is first read. */
-class Whole {
-  #blob
+/** A small Blob as an input. It is read once, however many calls open it: each part that is asked of the browser takes as long as all of it. */
+export class Held {
   #bytes
 
   /** @param {Blob} blob */
   constructor(blob) {
-    this.#blob = blob
+    this.blob = blob
     this.size = blob.size
     this.name = blob.name
   }
 
-  slice(from, to) {
-    this.#bytes ??= this.#blob.arrayBuffer()
-    return { arrayBuffer: async () => (await this.#bytes).slice(from, to) }
+  /** @returns {Promise<Uint8Array>} all of it, to be read only */
+  held() {
+    this.#bytes ??= this.blob.arrayBuffer().then(buffer => new Uint8Array(buffer))
+    return this.#bytes
   }
 }
 

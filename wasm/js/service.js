@@ -3,10 +3,10 @@ import { textOf } from './errors.js'
 import { turn } from './host.js'
 import { Inflater } from './inflate.js'
 import { keeping } from './kept.js'
-import { Input } from './pieces.js'
+import { Held, Input } from './pieces.js'
 import { relayFetch } from './relay.js'
 
-/** Bytes of all inputs of a call that are read whole. */
+/** Bytes of all inputs of a call that are held in memory. */
 const SMALL = 4 * 2 ** 20
 
 /**
@@ -24,6 +24,7 @@ export class Service {
   #lastAsk = 0
   #packers
   #answers = new Answers()
+  #held = new Map() // what the last call with files had of them, by the page's numbers
 
   /**
    * @param {Worker | DedicatedWorkerGlobalScope | MessagePort} port
@@ -75,14 +76,13 @@ export class Service {
       for (const [id, asked] of this.#asked) if (asked.call === call) this.#asked.delete(id)
       post({ ...message, memory: this.#module.memory })
     }
-    const small = files.reduce((sum, [, { size }]) => sum + size, 0) <= SMALL
     const host = {
       platform,
       plainHttp,
       hidesHeaders: true,
       turn,
       gunzip: this.#module.zlib && (() => new Inflater(this.#module.zlib)),
-      files: files.map(([name, file]) => [name, new Input(file instanceof Blob ? file : distant(file, ask), small)]),
+      files: this.#inputs(files, ask),
       fetch: this.#fetch(relay, keep),
       credential: credentials ? registry => ask({ type: 'credential', registry }) : undefined,
       event: text => post({ type: 'event', text }),
@@ -95,6 +95,20 @@ export class Service {
     const run = () => this.#module.call(verb, request, host)
     if (keepAs) this.#kept(keepAs, renew, host, () => post({ type: 'kept' }), run)
     else run()
+  }
+
+  /** Blobs that are small together stay in memory while calls ask for them. */
+  #inputs(files, ask) {
+    const small = files.reduce((sum, [, { size }]) => sum + size, 0) <= SMALL
+    const held = new Map()
+    const inputs = files.map(([name, file, number]) => {
+      if (!(file instanceof Blob)) return [name, new Input(distant(file, ask))]
+      if (!small) return [name, new Input(file)]
+      held.set(number, this.#held.get(number) ?? new Held(file))
+      return [name, held.get(number)]
+    })
+    if (files.length > 0) this.#held = held
+    return inputs
   }
 
   /** Items go to the page as they are, or as a packer makes them. */

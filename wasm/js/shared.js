@@ -1,8 +1,17 @@
 import { tree, walk } from './inputs.js'
 
+/** By which a Worker knows a Blob again: what is sent twice arrives as two. */
+const numbers = new WeakMap()
+let lastNumber = 0
+
+function numberOf(blob) {
+  if (!numbers.has(blob)) numbers.set(blob, ++lastNumber)
+  return numbers.get(blob)
+}
+
 /** The inputs of a call as its Worker gets them: Blobs go there themselves, everything else is read through this side. */
 export class Shared {
-  /** @type {[string, Blob | {size: number, file: number}][]} */
+  /** @type {([string, Blob, number] | [string, {size: number, file: number}])[]} */
   list = []
   #nodes = []
   #opened = new Map()
@@ -11,7 +20,8 @@ export class Shared {
   static async of(inputs) {
     const shared = new Shared()
     for await (const [name, node] of walk(tree(inputs))) {
-      shared.list.push([name, node.blob ?? { size: node.size, file: shared.#nodes.push(node) - 1 }])
+      const { blob, size } = node
+      shared.list.push(blob ? [name, blob, numberOf(blob)] : [name, { size, file: shared.#nodes.push(node) - 1 }])
     }
     return shared
   }

@@ -17,7 +17,17 @@ const media = kind => `application/vnd.oci.image.${kind}`
 const folders = ['etc', 'usr', 'usr/bin', 'usr/lib'].map(name => ({ name: `${name}/`, type: '5' }))
 const files = Array.from({ length: FILES }, (_, i) => ({ name: `usr/lib/part${i}.so`, content: Buffer.alloc(SIZE, `${i * 7919} `) }))
 const links = [{ name: 'usr/lib/part.so', type: '2', link: 'part0.so' }, { name: 'usr/bin/part', type: '1', link: 'usr/lib/part0.so' }]
-const layers = [tar([...folders, ...files, ...links]), tar([folders[0], { name: 'etc/motd', content: Buffer.from('ahoy\n') }, { name: 'usr/lib/.wh.part1.so' }])]
+const record = text => Buffer.from(`${text.length + 4} ${text}\n`) // of less than 95 characters
+const changes = [
+  folders[0], { name: 'etc/motd', content: Buffer.from('ahoy\n') },
+  { name: 'PaxHeaders/issue', type: 'x', content: record('mtime=1.5') }, { name: 'etc/issue', content: Buffer.from('ahoy\n') },
+  { name: 'usr/lib/.wh.part1.so' }, { name: 'usr/bin/.wh..wh..opq' },
+]
+const layers = [
+  ['layer.v1.tar+gzip', tar([...folders, ...files, ...links])],
+  ['layer.v1.tar', tar(changes)],
+  ['layer.v1.tar+gzip', tar(changes)],
+]
 
 const blobs = []
 function put(mediaType, content, more = {}) {
@@ -27,14 +37,16 @@ function put(mediaType, content, more = {}) {
 }
 
 const config = put(media('config.v1+json'), json({
-  created: '1970-01-01T00:00:00Z', architecture: 'amd64', os: 'linux', config: { Env: ['PATH=/usr/bin'], Cmd: ['part'], Labels: { warm: 'yes' } },
-  rootfs: { type: 'layers', diff_ids: layers.map(digestOf) },
+  created: '1970-01-01T00:00:00Z', architecture: 'amd64', os: 'linux', config: { Env: ['PATH=/usr/bin'], Cmd: ['part'], Labels: { 'org.opencontainers.image.title': '<warm>', 'org.opencontainers.image.description': '"warm" & more' }, ExposedPorts: { '80/tcp': {} } },
+  rootfs: { type: 'layers', diff_ids: layers.map(([, content]) => digestOf(content)) },
   history: layers.map((_, i) => ({ created: '1970-01-01T00:00:00Z', created_by: `COPY part${i} /` })),
 }))
 const manifest = put(media('manifest.v1+json'), json({
-  schemaVersion: 2, mediaType: media('manifest.v1+json'), config, layers: layers.map(layer => put(media('layer.v1.tar+gzip'), gzipSync(layer, { level: 9 }))),
-}), { platform: { architecture: 'amd64', os: 'linux' } })
-const root = put(media('index.v1+json'), json({ schemaVersion: 2, mediaType: media('index.v1+json'), manifests: [manifest] }), { annotations: { 'org.opencontainers.image.ref.name': 'latest' } })
+  schemaVersion: 2, mediaType: media('manifest.v1+json'), config,
+  layers: layers.map(([kind, content]) => put(media(kind), kind.endsWith('gzip') ? gzipSync(content, { level: 9 }) : content)),
+}))
+const manifests = ['amd64', 'arm64'].map(architecture => ({ ...manifest, platform: { architecture, os: 'linux' } }))
+const root = put(media('index.v1+json'), json({ schemaVersion: 2, mediaType: media('index.v1+json'), manifests }), { annotations: { 'org.opencontainers.image.ref.name': 'latest' } })
 const index = json({ schemaVersion: 2, mediaType: media('index.v1+json'), manifests: [root] })
 
 await mkdir(target, { recursive: true })

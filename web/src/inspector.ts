@@ -136,7 +136,7 @@ export class Inspector extends LitElement {
 
   override updated(changed: PropertyValues): void {
     if (changed.has('src') && this.src) void this.#bring(() => fromReference(this.src))
-    this.#showTab()
+    requestAnimationFrame(() => this.#showTab()) // with the layout that the frame needs anyway
   }
 
   #shownTab: Element | null = null

@@ -39,8 +39,15 @@ type window struct {
 	stream js.Value // of what comes after the window, in pieces of windowSize; undefined where there is none
 }
 
-func newFile(ctx context.Context, blob js.Value) fsys.File {
-	return &file{ctx: ctx, blob: blob, size: size(blob)}
+func open(ctx context.Context, blob js.Value) (fsys.File, error) {
+	if blob.Get("held").Type() != js.TypeFunction {
+		return &file{ctx: ctx, blob: blob, size: size(blob)}, nil
+	}
+	bytes, err := promise.Await(ctx, blob.Call("held"))
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: name(blob), Err: err}
+	}
+	return &held{bytes}, nil
 }
 
 // size is a number of JS, exact up to 2^53.
@@ -61,7 +68,7 @@ func (f *file) Close() error {
 
 func (f *file) ReadAt(p []byte, off int64) (int, error) {
 	if off < 0 {
-		return 0, &fs.PathError{Op: "read", Path: f.name(), Err: fs.ErrInvalid}
+		return 0, &fs.PathError{Op: "read", Path: name(f.blob), Err: fs.ErrInvalid}
 	}
 	done := 0
 	for done < len(p) {
@@ -72,14 +79,14 @@ func (f *file) ReadAt(p []byte, off int64) (int, error) {
 		n, err := f.copyFrom(p[done:], at)
 		done += n
 		if err != nil {
-			return done, &fs.PathError{Op: "read", Path: f.name(), Err: err}
+			return done, &fs.PathError{Op: "read", Path: name(f.blob), Err: err}
 		}
 	}
 	return done, nil
 }
 
-func (f *file) name() string {
-	if n := f.blob.Get("name"); n.Type() == js.TypeString {
+func name(blob js.Value) string {
+	if n := blob.Get("name"); n.Type() == js.TypeString {
 		return n.String()
 	}
 	return "blob"

@@ -104,7 +104,7 @@ func (d *dir) Open(ctx context.Context, name string) (fsys.File, error) {
 		return nil, err
 	}
 	if b, ok := d.h.blobs[d.prefix+name]; ok {
-		return newFile(ctx, b), nil
+		return open(ctx, b)
 	}
 	err := fs.ErrNotExist
 	if name == "." || (&dir{d.h, d.prefix + name + "/"}).exists() {

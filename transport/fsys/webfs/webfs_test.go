@@ -122,6 +122,23 @@ func TestStream(t *testing.T) {
 	require.Equal(t, 2, ended)
 }
 
+// TestHeld: what the host holds in memory is read from there, without asking for slices.
+func TestHeld(t *testing.T) {
+	held := map[string]js.Value{}
+	hold := js.Global().Get("Function").New("blob", "return {size: blob.size, name: blob.name, held: async () => new Uint8Array(await blob.arrayBuffer())}")
+	for name, b := range blobs("drop/") {
+		held[name] = hold.Invoke(b)
+	}
+	h := webfs.New(held)
+	fsystest.Host(t, h, "drop/")
+	d, err := h.OpenDir(t.Context(), "drop")
+	require.NoError(t, err)
+	fsystest.Dir(t, d)
+	gone := js.Global().Get("Function").New("return {size: 3, name: 'a.tar', held: () => Promise.reject(new Error('NotReadableError: changed'))}").Invoke()
+	_, err = webfs.New(map[string]js.Value{"gone": gone}).OpenFile(t.Context(), "gone")
+	require.ErrorContains(t, err, "open a.tar: NotReadableError: changed")
+}
+
 func TestReadsEndWithTheContext(t *testing.T) {
 	never := js.FuncOf(func(js.Value, []js.Value) any {
 		return js.ValueOf(map[string]any{"arrayBuffer": js.Global().Get("Function").New("return new Promise(() => {})")})

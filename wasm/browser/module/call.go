@@ -26,8 +26,13 @@ const slice = 15 * time.Millisecond
 // inactivity is how long a registry may keep a request waiting without a byte: fetch would wait for ever.
 const inactivity = 60 * time.Second
 
+// rest is how long nobody has called anything when what earlier calls left behind is collected, so that the next one need not.
+const rest = 200 * time.Millisecond
+
 // start runs a verb.
 func (m *module) start(verb, request string, h host) {
+	m.resting.Stop()
+	m.running++
 	ctx, cancel := context.WithCancel(context.Background())
 	stop := js.FuncOf(func(js.Value, []js.Value) any {
 		cancel()
@@ -42,6 +47,9 @@ func (m *module) start(verb, request string, h host) {
 		}
 		h.settle(result, err)
 		stop.Release()
+		if m.running--; m.running == 0 {
+			m.resting.Reset(rest)
+		}
 	}()
 }
 

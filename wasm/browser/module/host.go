@@ -22,7 +22,7 @@ import (
 //	plainHttp     string[], registries without TLS besides those on the loopback
 //	hidesHeaders  boolean, whether CORS hides response headers
 //	files         [string, Blob][]: the inputs; of a Blob only size, name and slice().arrayBuffer() are used, and pieces() of what
-//	              is an Input (wasm/js/pieces.js)
+//	              is an Input, or held() alone of what is Held (wasm/js/pieces.js)
 //	fetch         a function in place of the global fetch, or undefined
 //	credential    (registry) → Promise<{username, password, token} | undefined>, or undefined
 //	gunzip        () → what decompresses gzip (wasm/js/inflate.js), or undefined where the module does

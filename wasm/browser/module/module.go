@@ -4,6 +4,7 @@
 package module
 
 import (
+	"runtime"
 	"runtime/debug"
 	"syscall/js"
 	"time"
@@ -28,6 +29,13 @@ func Writes(mux *transport.Mux, env *core.Env) {
 type module struct {
 	o      Options
 	turned time.Time
+	// running is how many calls have not ended, and resting collects garbage some time after the last one.
+	running int
+	resting *time.Timer
+}
+
+func newModule(o Options) *module {
+	return &module{o: o, resting: time.AfterFunc(rest, runtime.GC)}
 }
 
 // Serve sets globalThis.stevedore to
@@ -37,13 +45,13 @@ type module struct {
 // where request is JSON text, and host is an object with what the call may use and where its outcome goes: see [host]. What loads the
 // module may add sha256(), which begins to hash in place of the module (wasm/js/sha256.js). It does not return.
 func Serve(o Options) {
-	// Memory of a wasm instance never shrinks, so it is kept from growing.
-	debug.SetGCPercent(50)
+	// Memory of a wasm instance never shrinks, so it is kept from growing; but a small image is read without collecting garbage once.
+	debug.SetGCPercent(200)
 	verbs := js.Global().Get("Array").New()
 	for _, v := range o.Verbs {
 		verbs.Call("push", v.Name)
 	}
-	m := &module{o: o}
+	m := newModule(o)
 	api := js.Global().Get("Object").New()
 	api.Set("release", core.Release)
 	api.Set("verbs", verbs)

@@ -150,7 +150,7 @@ func run(t *testing.T, verb, request, members string) js.Value {
 		result: text => ok({text}), error: (kind, text, hint) => ok({kind, text, hint}), `+members+`}
 		begin(host)
 	})`)
-	m := &module{o: Options{Verbs: core.Verbs()}}
+	m := newModule(Options{Verbs: core.Verbs()})
 	begin := js.FuncOf(func(_ js.Value, args []js.Value) any {
 		m.start(verb, request, host{args[0]})
 		return nil

@@ -190,7 +190,7 @@ test('Blobs go to the Worker, everything else is read through the page and close
   const { stevedore } = await connected(t, async (_verb, _request, host) => {
     const got = {}
     for (const [name, file] of host.files) {
-      const part = await file.slice(2, 5).arrayBuffer().catch(err => err.message)
+      const part = file.held ? (await file.held()).slice(2, 5) : await file.slice(2, 5).arrayBuffer().catch(err => err.message)
       got[name] = typeof part === 'string' ? part : [file.size, part.byteLength, Buffer.from(part).toString()]
       if (file.blob instanceof Blob) got.isBlob = name
     }
@@ -205,6 +205,23 @@ test('Blobs go to the Worker, everything else is read through the page and close
   assert.equal(closedBefore, 0)
   await until(() => closed.length === 2)
   await assert.rejects(stevedore.one({}, { inputs: { a: 3 } }), { kind: 'input', message: 'the input a is neither file nor directory' })
+})
+
+test('small Blobs are held from call to call, large ones never', async t => {
+  const seen = []
+  const { stevedore } = await connected(t, (_verb, _request, host) => {
+    seen.push(host.files.map(([, file]) => file))
+    host.result('0')
+  })
+  const [a, b] = [new Blob(['a']), new Blob(['b'])]
+  const large = new Blob([new Uint8Array(3 << 20)])
+  for (const inputs of [{ a, b }, {}, { b, again: a }, { large }, { large, too: large }, { a }]) await stevedore.one({}, { inputs })
+  const [first, , second, third, fourth, fifth] = seen
+  assert.equal(Buffer.from(await first[0].held()).toString(), 'a')
+  assert.deepEqual([second[0] === first[1], second[1] === first[0]], [true, true])
+  assert.ok(third[0].held)
+  assert.deepEqual(fourth.map(file => file.held), [undefined, undefined])
+  assert.notEqual(fifth[0], first[0])
 })
 
 test('items are packed in the Worker by what its script has for it', async t => {

@@ -1,16 +1,15 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
-import { Input } from '../pieces.js'
+import { Held, Input } from '../pieces.js'
 
 const MiB = 1 << 20
 const content = randomBytes(2 * MiB + 7)
 
 /** What only the page can read has slices and no stream. */
 const sources = {
-  'a Blob': [new Blob([content])],
-  'a Blob that is held': [new Blob([content]), true],
-  'another source': [{ size: content.length, slice: (from, to) => ({ arrayBuffer: async () => new Uint8Array(content.subarray(from, to)).buffer }) }],
+  'a Blob': new Blob([content]),
+  'another source': { size: content.length, slice: (from, to) => ({ arrayBuffer: async () => new Uint8Array(content.subarray(from, to)).buffer }) },
 }
 
 async function all(pieces) {
@@ -27,7 +26,7 @@ async function all(pieces) {
 
 for (const [name, source] of Object.entries(sources)) {
   test(`${name} comes in whole pieces, from any place`, async () => {
-    const input = new Input(...source)
+    const input = new Input(source)
     assert.equal(input.size, content.length)
     const whole = await all(input.pieces(0))
     assert.deepEqual(whole.lengths, [MiB / 2, MiB / 2, MiB / 2, MiB / 2, 7])
@@ -39,7 +38,7 @@ for (const [name, source] of Object.entries(sources)) {
   })
 
   test(`reading ${name} ends with a cancel`, async () => {
-    const pieces = new Input(...source).pieces(0)
+    const pieces = new Input(source).pieces(0)
     await pieces.read()
     pieces.cancel()
   })
@@ -56,4 +55,20 @@ test('what cannot be read is told by the read, and by nothing before it', async 
     await new Promise(resolve => setTimeout(resolve, 5))
     await assert.rejects(pieces.read(), /NotReadableError/)
   }
+})
+
+test('a small Blob is read once, however often it is asked for', async () => {
+  let reads = 0
+  const blob = new (class extends Blob {
+    arrayBuffer() {
+      reads++
+      return super.arrayBuffer()
+    }
+  })([content])
+  const held = new Held(blob)
+  assert.equal(held.size, content.length)
+  const [first, second] = await Promise.all([held.held(), held.held()])
+  assert.ok(Buffer.from(first).equals(content))
+  assert.equal(first, second)
+  assert.equal(reads, 1)
 })
