@@ -26,9 +26,6 @@ const slice = 15 * time.Millisecond
 // inactivity is how long a registry may keep a request waiting without a byte: fetch would wait for ever.
 const inactivity = 60 * time.Second
 
-// rest is how long nobody has called anything when what earlier calls left behind is collected, so that the next one need not.
-const rest = 200 * time.Millisecond
-
 // start runs a verb.
 func (m *module) start(verb, request string, h host) {
 	m.resting.Stop()

@@ -5,7 +5,6 @@ package module
 
 import (
 	"runtime"
-	"runtime/debug"
 	"syscall/js"
 	"time"
 
@@ -45,8 +44,7 @@ func newModule(o Options) *module {
 // where request is JSON text, and host is an object with what the call may use and where its outcome goes: see [host]. What loads the
 // module may add sha256(), which begins to hash in place of the module (wasm/js/sha256.js). It does not return.
 func Serve(o Options) {
-	// Memory of a wasm instance never shrinks, so it is kept from growing; but a small image is read without collecting garbage once.
-	debug.SetGCPercent(200)
+	pace()
 	verbs := js.Global().Get("Array").New()
 	for _, v := range o.Verbs {
 		verbs.Call("push", v.Name)

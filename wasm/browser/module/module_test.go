@@ -9,6 +9,8 @@ import (
 	"crypto/sha256"
 	"errors"
 	"io"
+	"runtime"
+	"runtime/debug"
 	"strings"
 	"syscall/js"
 	"testing"
@@ -311,3 +313,18 @@ func TestHostGunzipsWhatIsBroken(t *testing.T) {
 type failing struct{ err error }
 
 func (f failing) Read([]byte) (int, error) { return 0, f.err }
+
+// TestPace: as much garbage as is in use is too much where that is a lot.
+func TestPace(t *testing.T) {
+	percent := func() int {
+		p := debug.SetGCPercent(100)
+		debug.SetGCPercent(p)
+		return p
+	}
+	pace()
+	until(t, func() bool { runtime.GC(); return percent() == 200 })
+	used := make([]byte, 64<<20)
+	until(t, func() bool { runtime.GC(); return percent() == 50 })
+	runtime.KeepAlive(used)
+	until(t, func() bool { runtime.GC(); return percent() == 200 })
+}
