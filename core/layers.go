@@ -18,7 +18,7 @@ type LayersIn struct {
 	Ref      string `json:"ref" arg:"REF" help:"image reference"`
 	Platform string `json:"platform,omitempty" help:"os/arch[/variant] to choose from an index"`
 	Entries  bool   `json:"entries,omitempty" help:"give each layer's own entries before it, while they are read"`
-	Files    bool   `json:"files,omitempty" help:"give the merged file system after the last layer"`
+	Files    bool   `json:"files,omitempty" help:"give the merged file system after the last layer; where a layer cannot be read, that of the layers below it, before the error"`
 }
 
 // LayersItem is one of its members.
@@ -51,7 +51,8 @@ type FileCount struct {
 }
 
 // Layers says of each layer, from the bottom up, what it adds, changes and hides. Each is read once, also where entries and
-// the merged file system are asked for. The sequence ends with an error or without.
+// the merged file system are asked for. The sequence ends with an error or without. Where a layer cannot be read, the merged
+// file system is that of the layers below it, and the error comes after it.
 func Layers(ctx context.Context, env *Env, in LayersIn) iter.Seq2[LayersItem, error] {
 	return func(yield func(LayersItem, error) bool) {
 		if err := layers(ctx, env, in, func(it LayersItem) bool { return yield(it, nil) }); err != nil {
@@ -87,6 +88,9 @@ func layers(ctx context.Context, env *Env, in LayersIn, yield func(LayersItem) b
 			}
 			return view.Add(e)
 		})
+		if err != nil && in.Files && i > 0 && view.Whole() && ctx.Err() == nil {
+			return fsys.merged(ctx, view, err, yield)
+		}
 		if err != nil || left {
 			return err
 		}
@@ -98,10 +102,21 @@ func layers(ctx context.Context, env *Env, in LayersIn, yield func(LayersItem) b
 	if !in.Files {
 		return nil
 	}
-	return fsys.walk(ctx, view, func(n layer.Name) bool {
-		f := nameItem(n)
-		return yield(LayersItem{File: &f})
+	return fsys.merged(ctx, view, nil, yield)
+}
+
+// merged yields every path of the view, then returns err, which is why there is no more of it.
+func (f *filesystem) merged(ctx context.Context, view *layer.View, err error, yield func(LayersItem) bool) error {
+	left := false
+	stopped := f.walk(ctx, view, func(n layer.Name) bool {
+		item := nameItem(n)
+		left = !yield(LayersItem{File: &item})
+		return !left
 	})
+	if left || stopped != nil {
+		return stopped
+	}
+	return err
 }
 
 func (it *LayerItem) sum(c layer.Changes) {

@@ -4,7 +4,10 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -96,6 +99,69 @@ func TestLayersAlone(t *testing.T) {
 	require.Equal(t, 4, n)
 }
 
+// Where a layer is broken, the merged files are those of the layers below it, as merging these alone gives them.
+func TestLayersBelowABrokenOne(t *testing.T) {
+	for at := range 4 {
+		dir := filepath.Join(t.TempDir(), "harbor")
+		require.NoError(t, os.CopyFS(dir, os.DirFS("../testdata/harbor")))
+		infos := imageLayers(t)
+		blob := func(i int) string { return filepath.Join(dir, "blobs", "sha256", infos[i].Digest.Encoded()) }
+		var want []string
+		view := layer.NewView()
+		for i := range at {
+			b, err := os.ReadFile(blob(i))
+			require.NoError(t, err)
+			addLayer(t, view, b)
+		}
+		require.True(t, view.Whole())
+		require.NoError(t, view.Walk(func() error { return nil }, func(n layer.Name) bool {
+			want = append(want, fmt.Sprintf("%s %d %d", n.Path, n.Inode.Size, n.Layer))
+			return true
+		}))
+		b, err := os.ReadFile(blob(at))
+		require.NoError(t, err)
+		b[len(b)/2] ^= 1
+		require.NoError(t, os.WriteFile(blob(at), b, 0o600))
+
+		var got []string
+		for it, err := range core.Layers(t.Context(), fileEnv(nil), core.LayersIn{Ref: "oci:" + dir + ":amd64", Files: true}) {
+			if err != nil {
+				require.Contains(t, []errs.Kind{errs.Input, errs.Verification}, errs.Of(err), "a compressed layer may break before its digest is known")
+				require.ErrorContains(t, err, infos[at].Digest.String())
+				break
+			}
+			if f := it.File; f != nil {
+				got = append(got, fmt.Sprintf("%s %d %d", f.Path, f.Size, f.Layer))
+			}
+		}
+		require.Equal(t, want, got, "layer %d is broken", at)
+		require.Equal(t, at > 0, len(got) > 0)
+	}
+}
+
+// imageLayers is what is said of the layers of the bundled image.
+func imageLayers(t *testing.T) []core.LayerItem {
+	t.Helper()
+	var all []core.LayerItem
+	for it, err := range core.Layers(t.Context(), fileEnv(nil), core.LayersIn{Ref: harbor}) {
+		require.NoError(t, err)
+		all = append(all, *it.Layer)
+	}
+	return all
+}
+
+func addLayer(t *testing.T, view *layer.View, blob []byte) {
+	t.Helper()
+	r, err := layer.Open(t.Context(), blobOf(blob), layer.Options{})
+	require.NoError(t, err)
+	for e, err := r.Next(); err != io.EOF; e, err = r.Next() {
+		require.NoError(t, err)
+		require.NoError(t, view.Add(e))
+	}
+	_, err = view.EndLayer(func() error { return nil })
+	require.NoError(t, err)
+}
+
 // An exported archive is a layer whose files are those that were merged.
 func TestExport(t *testing.T) {
 	var tarball, again bytes.Buffer
@@ -112,14 +178,7 @@ func TestExport(t *testing.T) {
 		want[f.Path] = f
 	}
 	view := layer.NewView()
-	r, err := layer.Open(t.Context(), blobOf(tarball.Bytes()), layer.Options{})
-	require.NoError(t, err)
-	for e, err := r.Next(); err != io.EOF; e, err = r.Next() {
-		require.NoError(t, err)
-		require.NoError(t, view.Add(e))
-	}
-	_, err = view.EndLayer(func() error { return nil })
-	require.NoError(t, err)
+	addLayer(t, view, tarball.Bytes())
 	got := 0
 	err = view.Walk(func() error { return nil }, func(n layer.Name) bool {
 		f, ok := want[n.Path]

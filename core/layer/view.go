@@ -36,6 +36,8 @@ type View struct {
 	links   []late   // hard links of this layer whose target has not come yet
 	fresh   map[string]bool
 
+	torn bool // a layer was applied in part
+
 	now, ended Changes          // of the layer being applied, and of the one before
 	back       map[string]int64 // names that it hides and sets again, with the bytes they had
 }
@@ -67,6 +69,7 @@ func (v *View) Add(e Entry) error {
 	case hides && lowest:
 		return nil // there is nothing to hide below the lowest layer
 	case lowest: // nothing to wait for
+		v.torn = true
 		return v.put(change{e.Path, newInode(e, v.layers)})
 	}
 	c := hide(e)
@@ -102,6 +105,7 @@ func hide(e Entry) change {
 // later. pace is called for every entry and may yield; its error ends the work. EndLayer returns the hard links whose
 // target does not exist; they stay in the view with the type Hardlink.
 func (v *View) EndLayer(pace func() error) ([]Broken, error) {
+	v.torn = true
 	for _, c := range v.hides {
 		if err := pace(); err != nil {
 			return nil, err
@@ -130,8 +134,13 @@ func (v *View) EndLayer(pace func() error) ([]Broken, error) {
 	v.pending, v.hides, v.links, v.fresh, v.back, v.waiting = nil, nil, nil, nil, nil, 0
 	v.ended, v.now = v.now, Changes{}
 	v.layers++
+	v.torn = false
 	return broken, nil
 }
+
+// Whole says whether the view shows whole layers only: those that were applied to their end. Entries of the lowest one show
+// at once, those of others at their [View.EndLayer].
+func (v *View) Whole() bool { return !v.torn }
 
 // hide removes what a whiteout names, or for an opaque one everything in the directory. A directory that this same layer
 // puts in the place of a symbolic link is new: whiteouts in it hide nothing.

@@ -204,7 +204,7 @@ export interface LayersIn {
   platform?: string;
   /** give each layer's own entries before it, while they are read */
   entries?: boolean;
-  /** give the merged file system after the last layer */
+  /** give the merged file system after the last layer; where a layer cannot be read, that of the layers below it, before the error */
   files?: boolean;
 }
 
