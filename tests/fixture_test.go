@@ -46,6 +46,21 @@ func fixture(t *testing.T) string {
 	require.NoError(t, w.Close())
 	write(t, filepath.Join(dir, "harbor.docker.tar.gz"), z.Bytes())
 	write(t, filepath.Join(dir, "cut.oci.tar"), ociTar[:len(ociTar)/2])
+	write(t, filepath.Join(dir, "damaged.oci.tar"), tarOf(t, os.DirFS(damaged(t, 2))))
+	return dir
+}
+
+// damaged is the bundled layout, in which a bit of a layer is another one.
+func damaged(t *testing.T, layer int) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "damaged")
+	require.NoError(t, os.CopyFS(dir, os.DirFS(harbor)))
+	blob := filepath.Join(dir, "blobs", "sha256", layoutManifest(t, "amd64").Layers[layer].Digest.Encoded())
+	b, err := os.ReadFile(blob)
+	require.NoError(t, err)
+	b[len(b)/2] ^= 1
+	require.NoError(t, os.Chmod(blob, 0o644))
+	write(t, blob, b)
 	return dir
 }
 

@@ -14,6 +14,7 @@ import './parts/copy.js'
 import './parts/documents.js'
 import './parts/files.js'
 import './parts/foot.js'
+import './parts/incomplete.js'
 import './parts/largest.js'
 import './parts/layers.js'
 import './parts/map.js'
@@ -326,6 +327,7 @@ export class Inspector extends LitElement {
         <div class="panel">
           <div class="tabs" role="tablist" aria-label="What to see" @keydown=${this.#tabKey}>${tabs.map(t => html`<button role="tab" class=${t === 'layers' ? 'only-narrow' : ''} id="tab-${t}" aria-selected=${t === tab}
             aria-controls="panel" tabindex=${t === tab ? 0 : -1} @click=${() => this.#go({ change: { tab: t, doc: '' }, replace: false } as Go)}>${t === 'files' && !image ? 'Content' : TITLES[t]}</button>`)}</div>
+          ${image && !ALONE.includes(tab) ? html`<st-incomplete .session=${session} .view=${view}></st-incomplete>` : nothing}
           ${this.#panel(tab)}
         </div>
         ${viewing ? html`<st-viewer role="region" aria-label="Selected" .session=${session} .view=${view}></st-viewer>` : nothing}

@@ -6,7 +6,7 @@ import { Copying } from './copying.js'
 import { build, engine, type BrowserOptions, type Engine } from './engine.js'
 import type { Subject } from './loader.js'
 import type { Batch } from './packer.js'
-import { type Problem, problemOf } from './problem.js'
+import { once, type Problem, problemOf } from './problem.js'
 import { type Kind, MERGED, Recorder } from './record.js'
 import { Records } from './records.js'
 import { Slices } from './slice.js'
@@ -120,6 +120,11 @@ export class Session extends EventTarget {
   get platforms(): string[] {
     const all = (this.summary?.manifests ?? []).filter(m => m.platform && !m.platform.startsWith('unknown') && !m.attestationFor)
     return [...new Set(all.map(m => m.platform!))]
+  }
+
+  /** The layer at which reading ended too early. The merged tree is then that of the layers below it. */
+  get broken(): LayerState | undefined {
+    return this.phase === 'failed' && !this.merged ? this.layers.find(l => !l.stats) : undefined
   }
 
   get busy(): boolean {
@@ -257,7 +262,7 @@ export class Session extends EventTarget {
       // all that the items depend on
       ...(build && { keepAs: `layers with entries and files of ${digest}, by ${build}`, renew, onKept: () => { this.earlier = 'kept' } }),
       onEvent: ({ kind, subject, done, message }) => {
-        if (kind === 'warning' || kind === 'retry') this.warnings.push(message ?? '')
+        if (kind === 'warning' || kind === 'retry') this.warnings.push(once(message ?? ''))
         const layer = byDigest.get(subject ?? '')
         if (layer && done !== undefined) layer.read = done
         this.changed()
@@ -295,10 +300,18 @@ export class Session extends EventTarget {
       this.changed()
     } catch (err) {
       if (signal.aborted) return
-      this.#kinds = []
-      Object.assign(this, { layers: this.#unread(), tree: this.#empty(), merged: false, earlier: '' })
-      this.#trees.clear()
-      this.#fail(err)
+      await this.#readAnew(signal, err)
+    }
+  }
+
+  /** What an earlier visit found does not hold: what can be read of the file is shown, and why that is not all. */
+  async #readAnew(signal: AbortSignal, err: unknown): Promise<void> {
+    this.#clear()
+    try {
+      await this.#read(signal, true)
+    } catch (again) {
+      if (signal.aborted) return
+      this.#fail(this.summary ? again : err)
     }
   }
 

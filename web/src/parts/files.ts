@@ -92,7 +92,8 @@ export class Files extends Part {
   #counted(tree: Tree): string {
     if (this.#found) return `${count(this.#found.length)}${this.#more ? '+' : ''} found`
     if (this.view.layer !== undefined) return plural(this.session.layers[this.view.layer]?.entries.count ?? tree.count, 'entry', 'entries')
-    return this.session.merged ? plural(tree.root.files, 'file') : this.session.busy ? 'reading…' : 'not read'
+    if (this.session.merged) return plural(tree.root.files, 'file')
+    return this.session.busy ? 'reading…' : tree.count > 0 ? `${plural(tree.root.files, 'file')}, incomplete` : 'not read'
   }
 
   override updated(): void {

@@ -63,11 +63,12 @@ export class Layers extends Part {
   }
 
   #list(layers: LayerState[]) {
-    const { tree, merged } = this.session
+    const { tree, merged, broken } = this.session
+    const some = merged || (broken !== undefined && tree.count > 0)
     return html`<ol aria-label="Layers">
       <li><button class="plain one all" aria-pressed=${this.view.layer === undefined} @click=${() => this.#choose(undefined)}>
-        <span>All layers together</span><span class="size num">${merged ? bytes(tree.root.total) : ''}</span>
-        <span class="does">${merged ? plural(tree.root.files, 'file') : 'what a container would see'}</span>
+        <span>All layers together</span><span class="size num">${some ? bytes(tree.root.total) : ''}</span>
+        <span class="does">${!some ? 'what a container would see' : html`${plural(tree.root.files, 'file')}${merged ? nothing : html`<span class="hide">without layer ${broken!.index} and up</span>`}`}</span>
       </button></li>
       ${layers.map(l => html`<li><button class="plain one" aria-pressed=${this.view.layer === l.index} title=${l.digest} @click=${() => this.#choose(l.index)}>
         <span class="chip" .style=${hue(l.index)}>${l.index}</span>
@@ -80,6 +81,7 @@ export class Layers extends Part {
 
   #does(l: LayerState) {
     const s = l.stats
+    if (l === this.session.broken) return html`<span class="hide">${this.session.problem?.kind === 'cancelled' ? 'not read to its end' : 'could not be read'}</span>`
     if (!s && !this.session.busy) return 'not read'
     if (!s) return l.read > 0 ? `reading, ${bytes(l.read)}` : 'waiting'
     const { added, changed, hidden } = s

@@ -20,11 +20,11 @@ export class ProblemBox extends LitElement {
     section.calm { border-left-color: var(--dim); }
     h2 { font-size: 15px; font-weight: 620; }
     .what { margin-top: 4px; overflow-wrap: anywhere; white-space: pre-wrap; }
-    .kind { color: var(--dim); font-size: 12px; margin-top: 8px; }
+    .end { display: flex; gap: 12px; align-items: center; margin-top: 10px; }
+    .kind { color: var(--dim); font-size: 12px; }
     form { display: flex; flex-wrap: wrap; gap: 8px; margin-top: 12px; align-items: end; }
     label { display: grid; gap: 2px; font-size: 12.5px; color: var(--dim); }
     label input { color: var(--text); }
-    .again { margin-top: 10px; }
     .kept { flex-basis: 100%; font-size: 12.5px; color: var(--dim); }
   `]
 
@@ -36,8 +36,8 @@ export class ProblemBox extends LitElement {
       <h2>${p.title}</h2>
       ${p.kind === 'cancelled' ? nothing : html`<p class="what">${visible(p.message)}</p>`}
       ${p.hint ? html`<p class="what dim">${visible(p.hint)}</p>` : nothing}
-      ${wantsLogin ? this.#login(p.registry!) : html`<p class="again"><button class="button" @click=${() => this.dispatchEvent(new Again())}>Try again</button></p>`}
-      <p class="kind mono">${p.kind}</p></section>`
+      ${wantsLogin ? this.#login(p.registry!) : nothing}
+      <p class="end">${wantsLogin ? nothing : html`<button class="button" @click=${() => this.dispatchEvent(new Again())}>Try again</button>`}<span class="kind mono">${p.kind}</span></p></section>`
   }
 
   #login(registry: string) {

@@ -20,7 +20,7 @@ const MOST = 50
 const LOOKS: Record<Look, string> = { text: 'Text', image: 'Picture', json: 'JSON', elf: 'Program', hex: 'Bytes' }
 
 const TYPES: Record<string, string> = {
-  file: 'file', dir: 'folder', symlink: 'symbolic link', hardlink: 'hard link that leads nowhere', char: 'character device', block: 'block device', fifo: 'named pipe',
+  file: 'file', dir: 'folder', symlink: 'symbolic link', hardlink: 'hard link', char: 'character device', block: 'block device', fifo: 'named pipe',
   whiteout: 'removal',
 }
 
@@ -132,7 +132,7 @@ export class Viewer extends Part {
 
   override render() {
     const node = this.#node
-    if (!node) return this.view.path && !this.session.busy ? html`<div class="top">${this.#title(this.view.path)}<p class="facts">There is no such path here.</p></div>` : nothing
+    if (!node) return this.view.path && !this.session.busy ? html`<div class="top">${this.#title(this.view.path)}<p class="facts">There is no such path here${this.session.broken ? ', as far as could be read' : ''}.</p></div>` : nothing
     return html`
       <div class="top">${this.#title(node.path)}
         <p class="facts num">${this.#facts(node)}</p>
@@ -151,7 +151,8 @@ export class Viewer extends Part {
     const blob = this.session.blobs.get(node.path)
     if (blob) return `${visible(blob.mediaType)}, ${bytes(blob.size)}, ${blob.digest}`
     if (this.session.blobs.size > 0) return `Folder, ${bytes(node.total)} in ${plural(node.files, 'file')}`
-    const what = TYPES[item.type] ?? item.type
+    const nowhere = item.type === 'hardlink' && this.view.layer === undefined // one layer alone does not tell
+    const what = `${TYPES[item.type] ?? item.type}${nowhere ? ' that leads nowhere' : ''}`
     if (node.isFolder) return `${what}, ${bytes(node.total)} in ${plural(node.files, 'file')}, mode ${item.mode}, owner ${item.uid}:${item.gid}`
     const size = item.type === 'file' ? `, ${bytes(item.size)}` : ''
     const time = item.mtime ? `, ${moment(item.mtime)}` : ''
