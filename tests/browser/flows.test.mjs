@@ -76,6 +76,42 @@ test('of a broken archive it is said what is wrong', everywhere, async () => {
   await tab.see('.what', 'Type the name as docker pull takes it')
 })
 
+test('of an image with a broken layer the layers below it are shown', everywhere, async () => {
+  await tab.goto(server.url)
+  await tab.drop('/fixtures/damaged.oci.tar', 'damaged.oci.tar')
+  await tab.read('failed')
+  await tab.select('st-summary select', 'amd64')
+  await tab.see('st-incomplete p', 'Incomplete')
+  await tab.golden('damaged', [await tab.lines('st-problem', 'h2, .what, .kind'), await tab.lines('st-incomplete', 'p'), await tab.lines('st-layers.layers', '.one'), await tab.lines('st-files', '.row, [role=status]')])
+  await tab.shot('damaged')
+  await tab.click('.one', 'netbase')
+  await tab.gone('st-incomplete p', 'Incomplete')
+  await tab.click('.one', 'could not be read')
+  await tab.see('st-incomplete p', 'is not checked')
+  await tab.click('.one', 'not read')
+})
+
+test('what an address asks for and the image does not have is said, and the address is put right', here, async () => {
+  const at = async (fragment, ...seen) => {
+    await tab.goto('about:blank')
+    await tab.goto(`${server.url}#ref=example:amd64${fragment}`)
+    await tab.read()
+    await tab.see(...seen)
+    return (await tab.url()).replace(/.*#ref=example:amd64/, '')
+  }
+  assert.equal(await at('&layer=77', '.warnings', 'There is no layer 77 here: the 4 layers are counted from 0'), '')
+  await tab.see('st-files [role=status]', '98 files')
+  assert.equal(await at('&layer=two&tab=nonsense&sort=colour', 'st-files [role=status]', '98 files'), '')
+  assert.equal(await at('&tab=manifest&doc=nonsense', '.warnings', '"nonsense" names no document'), '&tab=manifest')
+  await tab.see('st-json .key', 'layers')
+  assert.equal(await at('&path=/no/such', 'st-viewer .facts', 'There is no such path here'), '&path=/no/such')
+  assert.equal(await at('&path=etc/passwd/', 'st-files .row[aria-selected=true]', 'passwd'), '&path=/etc/passwd')
+  assert.equal(await at('&tab=map&zoom=/bin/busybox', '.box', 'etc'), '&tab=map&zoom=/bin/busybox')
+  const none = `sha256:${'0'.repeat(64)}`
+  assert.equal(await at(`&tab=manifest&doc=${none}`, 'st-problem .kind', 'not_found'), `&tab=manifest&doc=${none}`)
+  await tab.see('st-problem h2', 'It is not there.')
+})
+
 test('the platforms of an index are to choose from', here, async () => {
   await tab.goto(`${server.url}#ref=example:latest`)
   await tab.read()

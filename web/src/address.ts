@@ -20,6 +20,7 @@ export class Address {
 
   #told = (): void => {
     const { place, view } = read(location.hash)
+    this.write(place, view, true) // without what it says that nothing is known of
     this.#changed(place, view)
   }
 

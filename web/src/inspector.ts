@@ -5,6 +5,7 @@ import { forgetInput, keepInput, keptInput } from './inputs.js'
 import { EXAMPLE, fromExample, fromFile, fromReference, fromTransfer, type Subject } from './loader.js'
 import { Pace } from './pace.js'
 import { Session } from './session.js'
+import { settled } from './settle.js'
 import { shared, tokens } from './styles.js'
 import { FRESH, type Go, type Place, TABS, type Tab, type View } from './view.js'
 import type { Again } from './parts/problem.js'
@@ -153,6 +154,7 @@ export class Inspector extends LitElement {
 
   #changed(): void {
     this.#locate()
+    this.#settle()
     this.#keep()
     this.requestUpdate()
   }
@@ -164,6 +166,14 @@ export class Inspector extends LitElement {
     this.#located = place
     this.#address?.write(place, this.view, !this.#fresh)
     this.#fresh = false
+  }
+
+  #settle(): void {
+    const { view, words } = settled(this.view, this.session)
+    if (view === this.view) return
+    this.view = view
+    this.session.warnings.push(...words)
+    this.#address?.write(this.#place, view, true)
   }
 
   /** Once a file has turned out to be an image, a reload shall find it again. */
@@ -197,6 +207,7 @@ export class Inspector extends LitElement {
   #restore(place: Place, view: View): void {
     if (this.session.phase !== 'empty' && same(place, this.#place)) {
       this.view = view
+      this.#settle()
       return
     }
     this.view = view

@@ -56,6 +56,9 @@ export function write(place: Place, view: View): string {
 /** A fragment may hold these as they are (RFC 3986 section 3.5), which is easier on the eye. */
 const readable = (text: string) => text.replace(/%2F/g, '/').replace(/%3A/g, ':').replace(/%40/g, '@')
 
+/** A path as the tree has it. */
+const absolute = (path: string): string => (path === '' ? '' : `/${path.split('/').filter(name => name !== '').join('/')}`)
+
 export function read(fragment: string): { place: Place; view: View } {
   const p = new URLSearchParams(fragment.replace(/^#/, ''))
   const get = (key: string) => p.get(key) ?? ''
@@ -63,6 +66,6 @@ export function read(fragment: string): { place: Place; view: View } {
   const tab = TABS.find(t => t === get('tab')) ?? 'files'
   return {
     place: { ref: get('ref'), file: get('file'), tag: get('tag'), platform: get('platform') },
-    view: { tab, layer, path: get('path'), query: get('q'), sort: get('sort') === 'size' ? 'size' : 'name', zoom: get('zoom'), doc: get('doc') },
+    view: { tab, layer, path: absolute(get('path')), query: get('q'), sort: get('sort') === 'size' ? 'size' : 'name', zoom: absolute(get('zoom')), doc: get('doc') },
   }
 }

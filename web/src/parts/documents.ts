@@ -3,11 +3,12 @@ import type { Descriptor } from '../../../wasm/js/verbs.js'
 import { blob, document, keep } from '../content.js'
 import { short, visible } from '../format.js'
 import { type Lead, leadOf } from '../links.js'
-import { problemOf } from '../problem.js'
+import { type Problem, problemOf } from '../problem.js'
 import { shared } from '../styles.js'
 import type { Follow } from './json.js'
 import './json.js'
 import { Part } from './part.js'
+import type { Again } from './problem.js'
 import { Choose } from './summary.js'
 
 /** The config or a manifest, as it was received. */
@@ -18,14 +19,13 @@ export class Documents extends Part {
     .bar .grow { flex: 1; }
     .what { min-width: 0; overflow-wrap: anywhere; }
     st-json { flex: 1; min-height: 0; }
-    .bad { padding: 16px; color: var(--bad); overflow-wrap: anywhere; }
     .button { padding: 2px 10px; }
   `]
 
   #key = ''
   #bytes: Uint8Array | undefined
   #value: unknown
-  #error = ''
+  #problem: Problem | undefined
   #abort = new AbortController()
 
   /** "config", "manifest", "index", the digest of another manifest, "config:" and such a digest, or "blob:" and one. */
@@ -46,7 +46,7 @@ export class Documents extends Part {
     this.#abort.abort()
     const { signal } = (this.#abort = new AbortController())
     this.#bytes = undefined
-    this.#error = ''
+    this.#problem = undefined
     try {
       const bytes = await document(this.session, this.#which, signal)
       if (signal.aborted) return
@@ -54,8 +54,15 @@ export class Documents extends Part {
       this.#bytes = bytes
     } catch (err) {
       if (signal.aborted) return
-      this.#error = problemOf(err).message
+      this.#problem = problemOf(err)
     }
+    this.requestUpdate()
+  }
+
+  /** It is the document that is wanted again, and not the image. */
+  #again = (event: Again): void => {
+    event.stopPropagation()
+    void this.#load()
     this.requestUpdate()
   }
 
@@ -73,7 +80,7 @@ export class Documents extends Part {
         <span class="grow"></span>
         <button class="button" ?disabled=${!this.#bytes} @click=${() => keep(name, new Blob([this.#bytes as Uint8Array<ArrayBuffer>], { type: 'application/json' }))}>Download</button>
       </div>
-      ${this.#error ? html`<p class="bad" role="alert">${this.#error}</p>` : nothing}
+      ${this.#problem ? html`<st-problem .problem=${this.#problem} @again=${this.#again}></st-problem>` : nothing}
       ${this.#bytes ? html`<st-json tabindex="0" role="region" aria-label="JSON" .value=${this.#value} .follow=${(digest: string) => this.#lead(digest) !== undefined}
         @follow=${(e: Follow) => void this.#follow(e.digest)}></st-json>` : nothing}`
   }
@@ -114,7 +121,7 @@ export class Documents extends Part {
       keep(lead.blob.replace(':', '-'), await blob(this.session, lead.blob, signal))
     } catch (err) {
       if (signal.aborted) return
-      this.#error = problemOf(err).message
+      this.#problem = problemOf(err)
       this.requestUpdate()
     }
   }

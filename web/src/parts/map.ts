@@ -45,7 +45,8 @@ export class SizeMap extends Part {
 
   override render() {
     const tree = this.shownTree
-    const folder = tree.find(this.view.zoom) ?? tree.root
+    const zoomed = tree.find(this.view.zoom)
+    const folder = zoomed?.isFolder ? zoomed : tree.root
     const area = this.renderRoot.querySelector('.area')
     const boxes: TemplateResult[] = []
     if (area) this.#draw(folder.number, { x: 0, y: 0, w: area.clientWidth, h: area.clientHeight }, boxes)
