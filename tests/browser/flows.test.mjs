@@ -390,6 +390,52 @@ test("another site's page embeds the element in one line", here, async () => {
   }
 })
 
+test('while an image is open every way to open another is at hand, by keys and on a phone', here, async () => {
+  const focused = () => tab.run(() => {
+    let at = document.activeElement
+    while (at?.shadowRoot?.activeElement) at = at.shadowRoot.activeElement
+    return at?.textContent
+  })
+  try {
+    for (const [width, height] of [[1280, 800], [390, 780]]) {
+      await tab.driver.resize(width, height)
+      await tab.goto('about:blank')
+      await tab.goto(`${server.url}#ref=example:arm64`)
+      await tab.read()
+      await tab.run(() => { // no dialog of the browser
+        HTMLInputElement.prototype.click = function () { globalThis.picked = this.id }
+        find('header #ref, #ref').focus()
+      })
+      await tab.driver.press('Tab')
+      assert.equal(await focused(), 'Open')
+      await tab.driver.press('Tab')
+      if (width < 720) {
+        await tab.gone('button', 'Folder…')
+        await tab.driver.press('Enter')
+        await tab.shot('ways')
+        await tab.driver.press('Tab')
+      }
+      assert.equal(await focused(), 'File…')
+      await tab.driver.press('Tab')
+      assert.equal(await focused(), 'Folder…')
+      await tab.driver.press('Enter')
+      assert.equal(await tab.run(() => globalThis.picked), 'folder')
+      if (width < 720) {
+        await tab.gone('button', 'Folder…')
+        await tab.click('.more')
+      }
+      await tab.click('.ways button', 'File…')
+      assert.equal(await tab.run(() => globalThis.picked), 'file')
+      if (width < 720) await tab.click('.more')
+      await tab.click('.ways button', 'Example')
+      await tab.read()
+      assert.match(await tab.url(), /#ref=example:latest$/)
+    }
+  } finally {
+    await tab.driver.resize(1280, 800)
+  }
+})
+
 test('what takes long is stopped', here, async () => {
   await tab.goto('about:blank')
   await tab.goto(server.url)

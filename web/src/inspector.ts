@@ -93,6 +93,8 @@ export class Inspector extends LitElement {
       .work.viewing st-viewer { grid-area: panel; border: 0; z-index: 1; }
       main:has(.work.viewing) > :is(st-summary, st-layers, .warnings) { display: none; }
       .only-viewing { display: block; }
+      main:has(> st-problem) { overflow: auto; }
+      main:has(> st-problem) .work { flex: 1 0 440px; }
     }
     .tabs .only-narrow:not([aria-selected=true]) { display: none; }
     @container (max-width: 720px) { .tabs .only-narrow:not([aria-selected=true]) { display: block; } }

@@ -35,10 +35,18 @@ export class Start extends LitElement {
     .formats { text-wrap: balance; margin-top: 4px; font-size: 12.5px; color: var(--dim); }
     .else { margin-top: 18px; color: var(--dim); }
     .ref { padding-block: 8px; }
-    :host([compact]) { flex: 1; min-width: 0; }
+    :host([compact]) { flex: 1; min-width: 0; display: flex; gap: 8px; }
     :host([compact]) .ref { padding-block: 5px; font-size: 12.5px; }
     :host([compact]) form { max-width: 720px; }
     input[type=file] { display: none; }
+    .ways { display: flex; gap: 8px; position: static; margin: 0; padding: 0; border: 0; background: none; color: var(--text); overflow: visible; }
+    .more { display: none; }
+    @container (max-width: 720px) {
+      .more { display: block; }
+      .ways:not(:popover-open) { display: none; }
+      .ways { position: fixed; inset: 50px 12px auto auto; flex-direction: column; padding: 8px; border: 1px solid var(--line); border-radius: 8px; background: var(--panel); box-shadow: 0 6px 20px #0003; }
+      .ways .button { padding-block: 8px; }
+    }
   `]
 
   constructor() {
@@ -79,7 +87,7 @@ export class Start extends LitElement {
   }
 
   override render() {
-    return this.compact ? html`${this.#form('Open')}${this.#pickers()}` : html`
+    return this.compact ? html`${this.#form('Open')}${this.#ways()}${this.#pickers()}` : html`
       <div class="hero">
         <h1>Look inside a container image</h1>
         <p class="lead">Its layers, every file, and where the bytes are. The work is done in this tab: nothing is installed and nothing is uploaded.</p>
@@ -103,8 +111,18 @@ export class Start extends LitElement {
       <label class="sr" for="ref">Image reference</label>
       <input id="ref" class="field ref" .value=${this.value} placeholder="alpine:3.20 or ghcr.io/org/app:1.0" autocomplete="off" autocapitalize="off" spellcheck="false" enterkeyhint="go">
       <button class="button ${this.compact ? '' : 'main'}">${action}</button>
-      ${this.compact ? html`<button type="button" class="button" @click=${() => this.#pick('#file')}>File…</button>` : ''}
     </form>`
+  }
+
+  /** Beside the form; where there is no room, behind a button. Each choice closes what that opened. */
+  #ways() {
+    const way = (words: string, title: string, click: () => void) => html`<button class="button" title=${title} popovertarget="ways" popovertargetaction="hide" @click=${click}>${words}</button>`
+    return html`<button class="button more" popovertarget="ways" aria-label="More ways to open an image">More…</button>
+      <div class="ways" id="ways" popover role="group" aria-label="Other ways to open an image">
+        ${way('File…', 'Open an image file', () => this.#pick('#file'))}
+        ${way('Folder…', 'Open a folder with an image', () => this.#pick('#folder'))}
+        ${way('Example', 'Open the bundled example', () => this.#open(fromExample))}
+      </div>`
   }
 
   #pickers() {
