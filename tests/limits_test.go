@@ -154,6 +154,7 @@ const memoryLimit = 64 << 20
 
 // TestMemory lists and reads a 1 GiB image natively and in wazero.
 func TestMemory(t *testing.T) {
+	t.Parallel()
 	g := generate(t)
 	srv := httptest.NewServer(nethttp.Handler(serve.New(serve.Options{Source: g})))
 	defer srv.Close()

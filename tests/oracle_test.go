@@ -61,6 +61,7 @@ func large(t *testing.T) string {
 // TestFilesAgainstUmoci compares the merged view, and the content of every file, with the tree that umoci unpacks, attribute
 // by attribute: for the bundled image always, for the large ones where make images has built them.
 func TestFilesAgainstUmoci(t *testing.T) {
+	t.Parallel()
 	if os.Geteuid() != 0 {
 		t.Log("not root: owners and devices are not compared")
 	}

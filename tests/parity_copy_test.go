@@ -87,8 +87,10 @@ func copyCases(reg, dst string) []parityCase {
 
 // TestParityOfCopies has every front end copy into a registry and a folder of its own.
 func TestParityOfCopies(t *testing.T) {
+	t.Parallel()
 	reg := open(t, serve.New(serve.Options{Source: layoutOf(t, harbor)}))
-	want, left := copies(t, library(), reg)
+	files := copyFiles(t, reg)
+	want, left := copies(t, library(), reg, files)
 	for i, c := range copyCases(reg, theirs) {
 		require.Equal(t, strings.Contains(c.Name, "error: "), want[i].Kind != "", "%s: %+v", c.Name, want[i])
 	}
@@ -100,7 +102,7 @@ func TestParityOfCopies(t *testing.T) {
 	}
 	for _, e := range ends {
 		start := time.Now()
-		got, registry := copies(t, e, reg)
+		got, registry := copies(t, e, reg, files)
 		t.Logf("%s: %.1f s", e.name, time.Since(start).Seconds())
 		ran := cases
 		if e.offline {
@@ -139,14 +141,22 @@ func compareCopy(t *testing.T, e frontEnd, c parityCase, want, got result) strin
 	return compare(t, e, c, want, got)
 }
 
+// copyFiles makes what the table reads besides the fixture, once for all front ends.
+func copyFiles(t *testing.T, reg string) map[string][]byte {
+	t.Helper()
+	bundle := library().run(t, t.TempDir(), []parityCase{{"", "bundle", map[string]any{"archive": "-", "refs": []string{reg + "/harbor:latest"}}, true}})
+	require.NotEmpty(t, bundle[0].Bytes, bundle[0].Kind)
+	return map[string][]byte{"large.docker.tar": largeSave(t), "harbor.bundle.tar": []byte(bundle[0].Bytes)}
+}
+
 // copies runs the table on a front end, and tells what is in its registry then.
-func copies(t *testing.T, e frontEnd, reg string) ([]result, map[string]string) {
+func copies(t *testing.T, e frontEnd, reg string, files map[string][]byte) ([]result, map[string]string) {
 	t.Helper()
 	d, dst := writable(t)
 	dir := fixture(t)
-	write(t, filepath.Join(dir, "large.docker.tar"), largeSave(t))
-	bundle := library().run(t, dir, []parityCase{{"", "bundle", map[string]any{"archive": "-", "refs": []string{reg + "/harbor:latest"}}, true}})
-	write(t, filepath.Join(dir, "harbor.bundle.tar"), []byte(bundle[0].Bytes))
+	for name, b := range files {
+		write(t, filepath.Join(dir, name), b)
+	}
 	cases := copyCases(reg, dst)
 	for _, c := range cases {
 		if jobs, ok := c.Request["jobs"]; ok {

@@ -110,7 +110,9 @@ func parityCases(t *testing.T, reg string) []parityCase {
 
 func (c parityCase) registry() bool { return strings.HasPrefix(c.Name, "registry: ") }
 
+// TestParity has every front end run every case. What takes longest in this package is parallel, so it comes in pairs after the rest.
 func TestParity(t *testing.T) {
+	t.Parallel()
 	dir := fixture(t)
 	cases := parityCases(t, registryOf(t, harbor))
 	want := library().run(t, dir, cases)

@@ -2,9 +2,9 @@
 
 import { spawn } from 'node:child_process'
 import { copyFile, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { serve, sizes } from './serve.mjs'
 
@@ -33,23 +33,13 @@ const main :Workerd.Worker = (
 `)
 }
 
-async function freePort() {
-  const probe = createServer()
-  await new Promise(resolve => probe.listen(0, '127.0.0.1', resolve))
-  const { port } = probe.address()
-  await new Promise(resolve => probe.close(resolve))
-  return port
-}
-
-async function post(url, body, child) {
-  for (let tries = 0; ; tries++) {
-    try {
-      return await fetch(url, { method: 'POST', body })
-    } catch (err) {
-      if (tries === 100 || child.exitCode !== null) throw err
-      await new Promise(resolve => setTimeout(resolve, 100))
-    }
+/** The port that workerd took, which it tells on descriptor 3, a JSON line an event. */
+async function listening(child) {
+  for await (const line of createInterface({ input: child.stdio[3] })) {
+    const { event, port } = JSON.parse(line)
+    if (event === 'listen') return port
   }
+  throw new Error('workerd said no port')
 }
 
 const folder = await mkdtemp(join(tmpdir(), 'stevedore-workerd-'))
@@ -57,10 +47,10 @@ const files = await serve({ '/': dir })
 let child
 try {
   await configure(folder)
-  const port = await freePort()
-  child = spawn(bin, ['serve', join(folder, 'config.capnp'), '--socket-addr', `http=127.0.0.1:${port}`], { stdio: ['ignore', 'inherit', 'inherit'] })
+  const args = ['serve', join(folder, 'config.capnp'), '--socket-addr=http=127.0.0.1:0', '--control-fd=3']
+  child = spawn(bin, args, { stdio: ['ignore', 'inherit', 'inherit', 'pipe'] })
   const body = JSON.stringify({ cases: JSON.parse(await readFile(cases, 'utf8')), inputs: await sizes(dir), files: `${files.base}/` })
-  const response = await post(`http://127.0.0.1:${port}/`, body, child)
+  const response = await fetch(`http://127.0.0.1:${await listening(child)}/`, { method: 'POST', body })
   const text = await response.text()
   if (response.status !== 200) throw new Error(text)
   await new Promise(resolve => process.stdout.write(text, resolve))
