@@ -183,7 +183,7 @@ test('files are shown as what they are', here, async () => {
   await tab.click('.looks button', 'Bytes')
   await tab.see('st-hex .line', '72 6f 6f 74')
   await look('/bin/busybox')
-  await tab.see('st-viewer dd', '64-bit x86')
+  await tab.see('st-viewer dd', '64-bit x86, little-endian')
   await tab.see('st-viewer dd', 'statically')
   await tab.shot('elf')
   await tab.run(() => find('st-viewer .close').focus())
@@ -348,6 +348,7 @@ test('of one that does not it is said which header is missing', here, async () =
 test('one that is private asks for a login', here, async () => {
   await tab.goto(`${server.url}#ref=${world.secret}/harbor:amd64`)
   await tab.see('st-problem form')
+  assert.deepEqual((await tab.lines('st-problem', '.what')), [`${world.secret}/harbor:amd64: asks for a credential`, `There is no credential for ${world.secret}: log in, or give one.`])
   await tab.shot('login')
   await tab.type('input[name=username]', 'user')
   await tab.type('input[name=password]', 'wrong')

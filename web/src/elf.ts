@@ -34,7 +34,9 @@ export function elfFacts(bytes: Uint8Array): [string, string][] {
   const dynamic = segments.find(s => s.type === PT_DYNAMIC)
   const interpreter = segments.find(s => s.type === PT_INTERP)
   const executable = type === 3 && interpreter ? 'position-independent executable' : (TYPES[type] ?? `type ${type}`)
-  facts.push(['Kind', executable], ['For', `${MACHINES[elf.half(18)] ?? `machine ${elf.half(18)}`}, ${elf.wide ? 64 : 32}-bit, ${elf.little ? 'little' : 'big'}-endian`])
+  const machine = MACHINES[elf.half(18)] ?? `machine ${elf.half(18)}`
+  const width = `${elf.wide ? 64 : 32}-bit`
+  facts.push(['Kind', executable], ['For', `${machine}${machine.startsWith(width) ? '' : `, ${width}`}, ${elf.little ? 'little' : 'big'}-endian`])
   facts.push(['Linked', dynamic ? 'dynamically' : 'statically'])
   if (interpreter) facts.push(['Interpreter', elf.text(interpreter.offset)])
   if (dynamic) facts.push(...elf.dynamic(dynamic, segments))

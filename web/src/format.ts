@@ -64,6 +64,12 @@ export function visible(text: string): string {
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g, c => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
+/** What the command line says in a line of its own, as a sentence; what begins with a command or a name stays as it is. */
+export function sentence(words: string): string {
+  const begun = /^(?!stevedore\b)[a-z]+[ ,]/.test(words) ? words[0]!.toUpperCase() + words.slice(1) : words
+  return / [a-z]+$/.test(begun) ? `${begun}.` : begun
+}
+
 export const fraction = (part: number, whole: number): number => (whole > 0 ? Math.min(1, part / whole) : 0)
 
 /** "12 %", and "< 1 %" for what is not nothing. */

@@ -40,7 +40,7 @@ const HINTS: Record<string, string> = {
 export function once(message: string): string {
   const parts = message.split(': ')
   const last = parts.pop()!
-  const about = (longer: string, part: string) => longer === part || longer.endsWith(` ${part}`) || longer.startsWith(`${part}:`) || longer.startsWith(`${part}@`)
+  const about = (longer: string, part: string) => longer === part || longer.endsWith(` ${part}`) || [':', '@', '/'].some(mark => longer.startsWith(part + mark))
   const kept = parts.filter((part, i) => !parts.slice(0, i).some(earlier => about(earlier, part)) && !parts.slice(i + 1).some(later => later !== part && about(later, part)))
   return [...kept, last].join(': ')
 }

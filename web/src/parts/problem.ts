@@ -1,5 +1,5 @@
 import { LitElement, css, html, nothing } from 'lit'
-import { visible } from '../format.js'
+import { sentence, visible } from '../format.js'
 import { byRelay, type Problem } from '../problem.js'
 import { shared } from '../styles.js'
 
@@ -35,7 +35,7 @@ export class ProblemBox extends LitElement {
     return html`<section role="alert" class=${p.kind === 'cancelled' ? 'calm' : ''}>
       <h2>${p.title}</h2>
       ${p.kind === 'cancelled' ? nothing : html`<p class="what">${visible(p.message)}</p>`}
-      ${p.hint ? html`<p class="what dim">${visible(p.hint)}</p>` : nothing}
+      ${p.hint ? html`<p class="what dim">${visible(sentence(p.hint))}</p>` : nothing}
       ${wantsLogin ? this.#login(p.registry!) : nothing}
       <p class="end">${wantsLogin ? nothing : html`<button class="button" @click=${() => this.dispatchEvent(new Again())}>Try again</button>`}<span class="kind mono">${p.kind}</span></p></section>`
   }

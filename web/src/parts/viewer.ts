@@ -59,6 +59,7 @@ export class Viewer extends Part {
     .kids li { display: grid; grid-template-columns: 72px 48px minmax(0, 1fr); gap: 10px; padding: 2px 0; }
     .kids .num { text-align: right; }
     .kids button { text-align: left; }
+    .kids .gone { color: var(--bad); text-decoration: line-through; }
   `]
 
   #key = ''
@@ -250,7 +251,7 @@ export class Viewer extends Part {
     const kids = Array.from(tree.bySize(number).subarray(0, MOST), kid => tree.node(kid))
     if (kids.length === 0) return html`<p class="scroll dim">There is nothing in it.</p>`
     return html`<ul class="scroll kids" tabindex="0" role="list" aria-label="The largest in it">${kids.map(k => html`<li><span class="num">${bytes(k.total)}</span><span class="num dim">${percent(k.total, node.total)}</span>
-      <button class="link clip" @click=${() => this.go({ path: k.path })}>${visible(k.name)}${k.isFolder ? '/' : ''}</button></li>`)}</ul>`
+      <button class="link clip ${k.item.type === 'whiteout' ? 'gone' : ''}" title=${k.item.type === 'whiteout' ? 'removed by this layer' : nothing} @click=${() => this.go({ path: k.path })}>${visible(k.name)}${k.isFolder ? '/' : ''}</button></li>`)}</ul>`
   }
 
   #history(node: Node) {
