@@ -182,6 +182,7 @@ test('files are shown as what they are', here, async () => {
   await tab.see('st-text .line', 'root:x:0:0')
   await tab.click('.looks button', 'Bytes')
   await tab.see('st-hex .line', '72 6f 6f 74')
+  assert.ok(await tab.run(() => find('st-hex st-rows').scrollWidth <= find('st-hex st-rows').clientWidth), 'bytes and characters are seen side by side')
   await look('/bin/busybox')
   await tab.see('st-viewer dd', '64-bit x86, little-endian')
   await tab.see('st-viewer dd', 'statically')
@@ -397,6 +398,10 @@ test('while an image is open every way to open another is at hand, by keys and o
     while (at?.shadowRoot?.activeElement) at = at.shadowRoot.activeElement
     return at?.textContent
   })
+  const picked = id => tab.run(async id => {
+    for (let i = 0; i < 100 && globalThis.picked !== id; i++) await new Promise(r => setTimeout(r, 30)) // a key takes its way
+    return [globalThis.picked, id]
+  }, id)
   try {
     for (const [width, height] of [[1280, 800], [390, 780]]) {
       await tab.driver.resize(width, height)
@@ -420,13 +425,13 @@ test('while an image is open every way to open another is at hand, by keys and o
       await tab.driver.press('Tab')
       assert.equal(await focused(), 'Folder…')
       await tab.driver.press('Enter')
-      assert.equal(await tab.run(() => globalThis.picked), 'folder')
+      assert.deepEqual(await picked('folder'), ['folder', 'folder'])
       if (width < 720) {
         await tab.gone('button', 'Folder…')
         await tab.click('.more')
       }
       await tab.click('.ways button', 'File…')
-      assert.equal(await tab.run(() => globalThis.picked), 'file')
+      assert.deepEqual(await picked('file'), ['file', 'file'])
       if (width < 720) await tab.click('.more')
       await tab.click('.ways button', 'Example')
       await tab.read()

@@ -28,8 +28,8 @@ export class Summary extends Part {
     .words { margin-top: 4px; max-width: 130ch; text-wrap: pretty; overflow-wrap: anywhere; }
     .earlier { color: var(--dim); }
     .digest { font-size: 12px; }
-    @container (max-width: 720px) { .digest { display: none; } }
     .take { padding: 1px 10px; font-size: 13px; margin-left: auto; }
+    @container (max-width: 720px) { .digest { display: none; } .take { margin-left: 0; } }
   `]
 
   override render() {

@@ -51,10 +51,30 @@ const readable = (text: string) => text.split('\t').map(visible).join('\t')
 
 customElements.define('st-text', Text)
 
-/** Bytes as numbers and characters. */
+/** In pixels: what sixteen bytes take, as numbers and characters. */
+const ROOM = 600
+
+/** Bytes as numbers and characters: sixteen in a line, or eight where there is no room for more. */
 export class Hex extends LitElement {
-  static override properties = { bytes: { attribute: false } }
+  static override properties = { bytes: { attribute: false }, each: { state: true } }
   declare bytes: Uint8Array
+  declare each: 8 | 16
+  #observer = new ResizeObserver(([entry]) => { this.each = entry!.contentRect.width < ROOM ? 8 : 16 })
+
+  constructor() {
+    super()
+    this.each = 16
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback()
+    this.#observer.observe(this)
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback()
+    this.#observer.disconnect()
+  }
 
   static override styles = [shared, rowed, css`
     :host { display: flex; min-height: 0; }
@@ -64,15 +84,16 @@ export class Hex extends LitElement {
   `]
 
   override render() {
-    return html`<st-rows tabindex="0" role="region" aria-label="Bytes" .count=${Math.ceil(this.bytes.length / 16)} .height=${19} .row=${(i: number) => this.#row(i)} .wide=${80}></st-rows>`
+    return html`<st-rows tabindex="0" role="region" aria-label="Bytes" .count=${Math.ceil(this.bytes.length / this.each)} .height=${19} .row=${(i: number) => this.#row(i)} .wide=${this.each === 16 ? 78 : 44}></st-rows>`
   }
 
   #row(i: number): TemplateResult {
-    const row = this.bytes.subarray(i * 16, i * 16 + 16)
+    const at = i * this.each
+    const row = this.bytes.subarray(at, at + this.each)
     const hex = Array.from(row, b => b.toString(16).padStart(2, '0'))
     const text = Array.from(row, b => (b >= 32 && b < 127 ? String.fromCharCode(b) : '·')).join('')
     const left = `${hex.slice(0, 8).join(' ')}  ${hex.slice(8).join(' ')}`
-    return html`<div class="line"><span class="at">${(i * 16).toString(16).padStart(8, '0')}</span>  ${left.padEnd(49)} ${text}</div>`
+    return html`<div class="line"><span class="at">${at.toString(16).padStart(8, '0')}</span>  ${left.padEnd(this.each === 16 ? 50 : 25)}${text}</div>`
   }
 }
 
