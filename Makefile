@@ -7,7 +7,7 @@ HOT := runtime internal/... sync/... io bufio bytes unicode/... hash/... crypto/
 GOFLAGS_WASM := $(GOFLAGS_SMALL) -gcflags=all=-l $(HOT:%=-gcflags=%=)
 # The command build has every verb and cobra, and a budget of its own, which it keeps without inlining in what else is not measurable.
 COOL := runtime internal/... sync/... io bufio bytes unicode/... archive/tar
-GOFLAGS_COMMAND := $(filter-out $(COOL:%=-gcflags=%=),$(GOFLAGS_WASM)) -gcflags=internal/runtime/...= -gcflags=internal/bytealg= -gcflags=internal/byteorder=
+GOFLAGS_COMMAND := $(filter-out $(COOL:%=-gcflags=%=),$(GOFLAGS_WASM)) -gcflags=internal/runtime/...= -gcflags=internal/bytealg=
 FUZZTIME ?= 60s
 STEVEDORE_IMAGES ?= $(HOME)/.cache/stevedore-images
 IMAGE_SCRIPTS ?= ../shared/images
