@@ -93,20 +93,30 @@ func TestBundleSince(t *testing.T) {
 	other := bundle("other.tar", filepath.Join(dir, "first.tar"), ":team/other:v1")
 	require.Equal(t, first.Stored, other.Stored)
 
-	load := func(name string) (items []core.SyncItem, failed error) {
-		for it, err := range core.Load(t.Context(), env, core.LoadIn{Archive: filepath.Join(dir, name), To: "oci:" + filepath.Join(dir, "to")}) {
+	run := func(name string, dry bool) (items []core.SyncItem, failed error) {
+		in := core.LoadIn{Archive: filepath.Join(dir, name), To: "oci:" + filepath.Join(dir, "to"), DryRun: dry}
+		for it, err := range core.Load(t.Context(), env, in) {
 			if failed = err; err == nil {
 				items = append(items, it)
 			}
 		}
 		return items, failed
 	}
-	items, err := load("same.tar")
+	dry, told := run("same.tar", true)
+	require.NoDirExists(t, filepath.Join(dir, "to"))
+	items, err := run("same.tar", false)
 	require.Equal(t, errs.NotFound, errs.Of(err), "%v", err)
 	require.Equal(t, "failed", items[0].Action)
 	require.Contains(t, items[0].Error.Hint, "load the earlier one first")
+	require.EqualError(t, told, err.Error(), "the dry run tells the same")
+	require.Equal(t, "failed", dry[0].Action)
+	require.Equal(t, items[0].Error.Kind, dry[0].Error.Kind)
+	require.Equal(t, items[0].Error.Hint, dry[0].Error.Hint)
 	for _, name := range []string{"other.tar", "first.tar", "same.tar"} {
-		items, err = load(name)
+		items, err = run(name, true)
+		require.NoError(t, err, name)
+		require.Equal(t, "would copy", items[0].Action, name)
+		items, err = run(name, false)
 		require.NoError(t, err, name)
 		require.Equal(t, "copied", items[0].Action, name)
 	}

@@ -106,7 +106,10 @@ func (l *loader) copy(ctx context.Context, name string, it *SyncItem) error {
 		return err
 	}
 	it.Destination = dst.Typed
-	o := xfer.Options{Referrers: true, DigestTags: true, PreserveDigests: true, Jobs: l.env.Jobs, Event: l.env.Event, Clock: l.env.Clock, Yield: l.env.Yield}
+	o := xfer.Options{
+		Referrers: true, DigestTags: true, PreserveDigests: true, StatSource: true,
+		Jobs: l.env.Jobs, Event: l.env.Event, Clock: l.env.Clock, Yield: l.env.Yield,
+	}
 	plan, err := xfer.New(ctx, l.src, name, name, o)
 	if err != nil {
 		return err
@@ -117,6 +120,9 @@ func (l *loader) copy(ctx context.Context, name string, it *SyncItem) error {
 		report, _, err = (copier{env: l.env}).estimate(ctx, plan, endpoint{[]ref.Reference{dst}})
 	} else {
 		report, err = l.move(ctx, plan, dst)
+	}
+	if errs.Of(err) == errs.NotFound {
+		err = &errs.Error{Kind: errs.NotFound, Err: err, Hint: "a bundle that was made with --since has only what was new; load the earlier one first"}
 	}
 	it.Action = action(l.in.DryRun, report.Nothing())
 	it.Manifests, it.Written, it.Left = report.Manifests, report.Written, plan.Left()
@@ -130,11 +136,7 @@ func (l *loader) move(ctx context.Context, plan *xfer.Plan, dst ref.Reference) (
 		return xfer.Report{}, err
 	}
 	defer sink.Close()
-	report, err := plan.Move(ctx, sink, endpoint{[]ref.Reference{dst}}.names())
-	if errs.Of(err) == errs.NotFound {
-		err = &errs.Error{Kind: errs.NotFound, Err: err, Hint: "a bundle that was made with --since has only what was new; load the earlier one first"}
-	}
-	return report, err
+	return plan.Move(ctx, sink, endpoint{[]ref.Reference{dst}}.names())
 }
 
 // destination is where an image of the bundle goes: below a registry without the host that it came from.

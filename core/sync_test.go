@@ -12,6 +12,7 @@ import (
 	"github.com/stevedore-oci/stevedore/core/content"
 	"github.com/stevedore-oci/stevedore/core/content/contenttest"
 	"github.com/stevedore-oci/stevedore/core/errs"
+	"github.com/stevedore-oci/stevedore/core/event"
 	"github.com/stevedore-oci/stevedore/core/oci"
 	"github.com/stevedore-oci/stevedore/core/xfer"
 	"github.com/stevedore-oci/stevedore/transport"
@@ -176,6 +177,30 @@ func TestSyncPrune(t *testing.T) {
 	job.Rename = []xfer.Rename{{Match: "x", Replace: "y"}}
 	_, err = runSync(t, env, core.SyncIn{Jobs: []core.SyncJob{job}, Prune: true})
 	require.Equal(t, errs.Input, errs.Of(err))
+}
+
+// TestNothingToPrune: a job that selects no tags deletes none, which is said once where no tag is named either.
+func TestNothingToPrune(t *testing.T) {
+	env, src, dst := mirror(t, "1.0")
+	for _, s := range []*mem.Repository{src, dst} {
+		tagImage(t, s, "latest", contenttest.NewImage())
+	}
+	tagImage(t, dst, "mine", contenttest.NewImage())
+	var said []event.Event
+	env.Event = func(e event.Event) {
+		if e.Kind == event.Warning {
+			said = append(said, e)
+		}
+	}
+	jobs := []core.SyncJob{{Source: "mem:src:1.0", Destination: "mem:dst:1.0"}, {Source: "mem:src:latest", Destination: "mem:dst"}}
+	_, err := runSync(t, env, core.SyncIn{Jobs: jobs, Prune: true})
+	require.NoError(t, err)
+	require.Equal(t, []event.Event{{Kind: event.Warning, Subject: "mem:dst", Message: "has nothing to prune, since its job selects no tags"}}, said)
+	require.Contains(t, tagsOf(t, dst), "mine")
+	said = nil
+	_, err = runSync(t, env, core.SyncIn{Jobs: jobs})
+	require.NoError(t, err)
+	require.Empty(t, said)
 }
 
 // TestSyncShards cuts the work into parts that together are all of it, each image in one part.

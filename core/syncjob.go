@@ -87,6 +87,9 @@ func named(r ref.Reference) bool {
 
 // expand lists what there is to do for a job.
 func (s *syncer) expand(ctx context.Context, j SyncJob) ([]task, error) {
+	if r, err := ref.Parse(j.Destination); err == nil && s.in.Prune && j.Tags == nil && !named(r) {
+		s.env.emit(event.Event{Kind: event.Warning, Subject: j.Destination, Message: "has nothing to prune, since its job selects no tags"})
+	}
 	if !j.repository() {
 		return []task{{job: j, source: j.Source, dest: j.Destination}}, nil
 	}

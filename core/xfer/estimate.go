@@ -3,6 +3,8 @@ package xfer
 import (
 	"context"
 
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
 	"github.com/stevedore-oci/stevedore/core/content"
 	"github.com/stevedore-oci/stevedore/core/errs"
 )
@@ -12,19 +14,25 @@ import (
 // as mounted.
 func (p *Plan) Estimate(ctx context.Context, dst content.Source, names []string) (Report, error) {
 	have, _ := content.As[content.BlobStatter](dst)
+	var source content.BlobStatter
+	if p.o.StatSource {
+		source, _ = content.As[content.BlobStatter](p.src)
+	}
 	blobs, err := p.Blobs()
 	if err != nil {
 		return Report{}, p.wrap(err)
 	}
 	there := make([]bool, len(blobs))
-	err = parallel(ctx, p.o.Jobs, len(blobs), func(ctx context.Context, i int) error {
-		if have == nil || p.needsCompression(blobs[i]) {
-			return nil
+	err = parallel(ctx, p.o.Jobs, len(blobs), func(ctx context.Context, i int) (err error) {
+		if have != nil && !p.needsCompression(blobs[i]) {
+			var d v1.Descriptor
+			d, err = have.StatBlob(ctx, blobs[i].Digest)
+			if there[i] = err == nil && d.Size == blobs[i].Size; errs.Of(err) == errs.NotFound {
+				err = nil
+			}
 		}
-		d, err := have.StatBlob(ctx, blobs[i].Digest)
-		there[i] = err == nil && d.Size == blobs[i].Size
-		if errs.Of(err) == errs.NotFound {
-			return nil
+		if err == nil && source != nil && !there[i] {
+			_, err = source.StatBlob(ctx, blobs[i].Digest)
 		}
 		return err
 	})

@@ -53,6 +53,9 @@ type Options struct {
 	PreserveDigests bool
 	// VerifyExisting reads again what the destination has and repairs what is corrupted, instead of comparing sizes.
 	VerifyExisting bool
+	// StatSource has Estimate look whether the source has what would be stored, and fail where it has not, as Move does. A bundle
+	// need not have all; a registry would be asked for each blob.
+	StatSource bool
 
 	Jobs    int               // blobs at once; 0 means DefaultJobs
 	MaxRate int64             // bytes a second that are read from the source, all blobs together; 0: no limit

@@ -21,6 +21,7 @@ import (
 	"github.com/stevedore-oci/stevedore/core/errs"
 	"github.com/stevedore-oci/stevedore/core/oci"
 	"github.com/stevedore-oci/stevedore/transport/fsys"
+	"github.com/stevedore-oci/stevedore/transport/store"
 )
 
 // unknown is the size of a manifest that is known by its digest only.
@@ -52,7 +53,7 @@ func Open(ctx context.Context, dir fsys.Dir, subject string) (*Source, error) {
 func readIndex(ctx context.Context, dir fsys.Dir, subject string) ([]v1.Descriptor, error) {
 	raw, err := fsys.ReadFile(ctx, dir, v1.ImageIndexFile, oci.MaxManifest)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, errs.New(errs.Input, subject, "is not an OCI layout: has no %s", v1.ImageIndexFile)
+		return nil, noIndex(ctx, dir, subject)
 	}
 	if err != nil {
 		return nil, fsys.Kinded(subject, err)
@@ -61,6 +62,17 @@ func readIndex(ctx context.Context, dir fsys.Dir, subject string) ([]v1.Descript
 		return nil, err
 	}
 	return decodeIndex(raw, subject)
+}
+
+// noIndex is the error for a directory without index.json, which a first copy makes when all else is there.
+func noIndex(ctx context.Context, dir fsys.Dir, subject string) error {
+	err := errs.New(errs.Input, subject, "is not an OCI layout: has no %s", v1.ImageIndexFile)
+	for _, begun := range []string{v1.ImageBlobsDir, store.PartialDir} {
+		if entries, _ := dir.List(ctx, begun); len(entries) > 0 {
+			return err.Hinted("if a copy into it was interrupted, run that again: it goes on where it stopped")
+		}
+	}
+	return err
 }
 
 func decodeIndex(raw []byte, subject string) ([]v1.Descriptor, error) {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"strings"
 	"testing"
 
 	"github.com/opencontainers/go-digest"
@@ -133,6 +134,7 @@ func TestBrokenLayouts(t *testing.T) {
 			if c.says != "" {
 				require.ErrorContains(t, err, c.says)
 			}
+			require.Equal(t, name == "no index.json", strings.Contains(errs.HintOf(err), "it goes on where it stopped"), errs.HintOf(err))
 		})
 	}
 }
