@@ -306,6 +306,7 @@ export class Session extends EventTarget {
 
   /** What an earlier visit found does not hold: what can be read of the file is shown, and why that is not all. */
   async #readAnew(signal: AbortSignal, err: unknown): Promise<void> {
+    this.phase = 'opening'
     this.#clear()
     try {
       await this.#read(signal, true)
