@@ -205,12 +205,25 @@ test('what a hostile image says never becomes markup', async () => {
   tab.calm()
 })
 
-test('while nobody has chosen an image, a small one is read, so that the browser has compiled what reads them', async () => {
+test('while nobody has chosen an image, a small one is opened where nobody sees it, so that the browser has compiled what does that', async () => {
   const asked = () => tab.run(() => performance.getEntriesByType('resource').some(({ name }) => /warm-[^/]*\.tar$/.test(name)))
-  await tab.goto('about:blank')
-  await tab.goto(server.url)
-  await tab.driver.page.waitForFunction(() => performance.getEntriesByType('resource').some(({ name }) => /warm-[^/]*\.tar$/.test(name)))
+  const { page } = tab.driver
+  const visit = async () => {
+    await tab.goto('about:blank')
+    await tab.goto(server.url)
+    return page.waitForFunction(() => document.querySelectorAll('stevedore-inspector')[1])
+  }
+  const unseen = await visit()
+  assert.deepEqual(await unseen.evaluate(e => [e.inert, e.checkVisibility({ visibilityProperty: true })]), [true, false])
+  await page.waitForFunction(() => document.querySelectorAll('stevedore-inspector').length === 1)
+  assert.equal(await unseen.evaluate(e => e.session.phase), 'done')
   assert.equal(await tab.run(() => document.querySelector('stevedore-inspector').session.phase), 'empty')
+  const kept = () => tab.run(async () => Array.fromAsync((await (await navigator.storage.getDirectory()).getDirectoryHandle('stevedore-answers', { create: true })).keys()))
+  assert.deepEqual(await kept(), [])
+  const left = await visit()
+  await tab.click('#example')
+  assert.equal(await left.evaluate(e => e.isConnected), false)
+  await tab.read()
   await tab.goto('about:blank')
   await tab.goto(`${server.url}#ref=example:latest`)
   await tab.read()

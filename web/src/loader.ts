@@ -13,6 +13,8 @@ export interface Subject {
   /** the tag or digest that was named, with its separator */
   suffix: string
   inputs?: Record<string, Blob>
+  /** what is found in it is not kept in the browser's storage */
+  unkept?: true
 }
 
 export type Inputs = Record<string, Blob>

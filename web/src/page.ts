@@ -18,5 +18,5 @@ const inspector = document.createElement('stevedore-inspector') as Inspector
 inspector.toggleAttribute('page', true)
 const opened = new AbortController()
 inspector.session.addEventListener('change', () => { if (inspector.session.busy) opened.abort() })
-void started.then(e => e && warm(e, opened.signal)).catch(() => {}) // then the first image takes longer
 document.body.append(inspector)
+void started.then(e => e && warm(opened.signal)).catch(() => {}) // then the first image takes longer

@@ -260,7 +260,7 @@ export class Session extends EventTarget {
     const options: BrowserOptions = {
       ...this.options(signal),
       // all that the items depend on
-      ...(build && { keepAs: `layers with entries and files of ${digest}, by ${build}`, renew, onKept: () => { this.earlier = 'kept' } }),
+      ...(build && !this.subject?.unkept && { keepAs: `layers with entries and files of ${digest}, by ${build}`, renew, onKept: () => { this.earlier = 'kept' } }),
       onEvent: ({ kind, subject, done, message }) => {
         if (kind === 'warning' || kind === 'retry') this.warnings.push(once(message ?? ''))
         const layer = byDigest.get(subject ?? '')

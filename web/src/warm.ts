@@ -1,22 +1,23 @@
-// A browser compiles what a module does when it does it first, which took half of the time until the first image was shown. So the page
-// has the module read a small image, while a person looks for theirs.
+// A browser compiles what a page does when it does it first, which took more than half of the time until the first image was shown. So
+// the page shows a small image where nobody sees it, while a person looks for theirs.
 
 import warmUrl from '../build/warm.tar?url'
-import type { BrowserOptions, Engine } from './engine.js'
+import { Inspector } from './inspector.js'
+import type { Subject } from './loader.js'
 
 /** Once for what compiles quickly, and more for what is compiled better after it ran often. */
 const ROUNDS = 3
 
-/** Reads it as a session reads an image. Nothing of it is kept or shown. */
-export async function warm(e: Engine, signal: AbortSignal): Promise<void> {
-  const inputs = { 'warm.tar': await (await fetch(warmUrl, { signal })).blob() }
-  for (let round = 0; round < ROUNDS; round++) await read(e, { inputs, signal })
-}
-
-async function read(e: Engine, options: BrowserOptions): Promise<void> {
-  const ref = 'oci-archive:warm.tar:latest'
-  await e.tags({ ref: 'oci-archive:warm.tar' }, options)
-  await e.inspect({ ref }, options)
-  await e.layers({ ref, entries: true, files: true }, { ...options, packed: { by: 'layers', take: () => {} } })
-  await e.inspect({ ref, referrers: true }, options)
+/** Opens it as any other image. It ends when somebody opens theirs, or with what goes wrong. */
+export async function warm(signal: AbortSignal): Promise<void> {
+  const blob = await (await fetch(warmUrl, { signal })).blob()
+  const subject: Subject = { kind: 'file', title: 'warm.tar', base: 'oci-archive:warm.tar', suffix: ':latest', inputs: { 'warm.tar': blob }, unkept: true }
+  const unseen = new Inspector()
+  unseen.inert = true
+  Object.assign(unseen.style, { position: 'fixed', inset: '0', height: '100%', visibility: 'hidden', zIndex: '-1' })
+  signal.throwIfAborted()
+  signal.addEventListener('abort', () => unseen.remove(), { once: true })
+  document.body.append(unseen)
+  for (let round = 0; round < ROUNDS && !signal.aborted; round++) await unseen.session.open(() => subject)
+  unseen.remove()
 }
