@@ -18,25 +18,44 @@ const PIECE = 2 ** 18
 /** Answers that are kept. A file is named for its call and for its own content, so one that is damaged or was not finished is none. */
 export class Answers {
   #open
+  #known
 
   /** @param {() => Promise<FileSystemDirectoryHandle>} [folder] */
   constructor(folder = () => folderOf(FOLDER)) {
     this.#open = folder
   }
 
+  /**
+   * Looks up what there is, once: that takes as long as a small image does, and is best done before. What others keep later is not found.
+   * @returns {Promise<Map<string, string>>} file names by call
+   */
+  look() {
+    this.#known ??= this.#list()
+    return this.#known
+  }
+
+  async #list() {
+    const known = new Map()
+    try {
+      for await (const entry of (await this.#open()).keys()) known.set(entry.split('-')[0], entry)
+    } catch {
+      // There is no such storage.
+    }
+    return known
+  }
+
   /** @param {string} name @returns {Promise<Uint8Array | undefined>} what a Recording made */
   async find(name) {
+    const key = await keyOf(name)
+    const entry = (await this.look()).get(key)
+    if (!entry) return undefined
     try {
       const folder = await this.#open()
-      const key = await hashed(new TextEncoder().encode(`${FORMAT} ${name}`))
-      for await (const [entry, handle] of folder.entries()) {
-        if (!entry.startsWith(`${key}-`)) continue
-        const bytes = new Uint8Array(await (await handle.getFile()).arrayBuffer())
-        if (entry === `${key}-${await hashed(bytes)}`) return bytes
-        await folder.removeEntry(entry)
-      }
+      const bytes = new Uint8Array(await (await (await folder.getFileHandle(entry)).getFile()).arrayBuffer())
+      if (entry === `${key}-${await hashed(bytes)}`) return bytes
+      await folder.removeEntry(entry)
     } catch {
-      // There is no such storage, or it was emptied meanwhile.
+      // It was taken away meanwhile.
     }
     return undefined
   }
@@ -45,7 +64,7 @@ export class Answers {
   async put(name, bytes) {
     try {
       const folder = await this.#open()
-      const key = await hashed(new TextEncoder().encode(`${FORMAT} ${name}`))
+      const key = await keyOf(name)
       const entry = `${key}-${await hashed(bytes)}`
       if (!(await room(folder, bytes.length, MOST, name => name.startsWith(`${key}-`)))) return
       const writer = await (await folder.getFileHandle(entry, { create: true })).createSyncAccessHandle()
@@ -55,11 +74,15 @@ export class Answers {
       } finally {
         writer.close()
       }
+      ;(await this.look()).set(key, entry)
     } catch {
       // The next call runs again.
     }
   }
 }
+
+/** What the file of a call begins with. @param {string} name */
+const keyOf = name => hashed(new TextEncoder().encode(`${FORMAT} ${name}`))
 
 /** @param {BufferSource} bytes @returns {Promise<string>} SHA-256 in hexadecimal */
 export async function hashed(bytes) {

@@ -48,7 +48,7 @@ export interface BrowserOptions extends CallOptions {
   onKept?: () => void;
   /**
    * Has the items of this call packed in the Worker, by a packer that its script gave to serve, and takes what that makes of
-   * them. The call itself then gives none. The next ones come when what take returned has resolved.
+   * them. The call itself then gives none. The next ones are made, and no more, until what take returned has resolved.
    */
   packed?: { by: string; take: (value: unknown) => void | Promise<void> };
 }

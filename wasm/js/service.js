@@ -59,6 +59,7 @@ export class Service {
       this.#module = await this.#load(source, text => this.fail(text))
       const { verbs, release } = this.#module
       this.#port.postMessage({ type: 'loaded', verbs, release })
+      void this.#answers.look()
     } catch (err) {
       this.fail(textOf(err))
     }
@@ -76,6 +77,8 @@ export class Service {
       for (const [id, asked] of this.#asked) if (asked.call === call) this.#asked.delete(id)
       post({ ...message, memory: this.#module.memory })
     }
+    const { items, taken } = this.#items(packedBy, ask)
+    const error = (kind, text, hint) => end({ type: 'error', kind, text, hint })
     const host = {
       platform,
       plainHttp,
@@ -86,10 +89,10 @@ export class Service {
       fetch: this.#fetch(relay, keep),
       credential: credentials ? registry => ask({ type: 'credential', registry }) : undefined,
       event: text => post({ type: 'event', text }),
-      items: this.#items(packedBy, ask),
+      items,
       output: (name, bytes) => ask({ type: 'output', name, bytes }, [bytes.buffer]),
-      result: text => end({ type: 'result', text }),
-      error: (kind, text, hint) => end({ type: 'error', kind, text, hint }),
+      result: text => { taken().then(() => end({ type: 'result', text }), err => error('internal', textOf(err))) },
+      error,
     }
     this.#calls.set(call, host)
     const run = () => this.#module.call(verb, request, host)
@@ -111,15 +114,20 @@ export class Service {
     return inputs
   }
 
-  /** Items go to the page as they are, or as a packer makes them. */
+  /** Items go to the page as they are, or as a packer makes them: then the next ones are made while the page takes the last. */
   #items(packedBy, ask) {
-    if (packedBy === undefined) return text => ask({ type: 'items', text })
+    if (packedBy === undefined) return { items: text => ask({ type: 'items', text }), taken: async () => {} }
     const packer = this.#packers[packedBy]?.()
-    return async text => {
+    let taken = Promise.resolve()
+    const items = async text => {
       if (!packer) throw new TypeError(`the Worker has no packer called ${packedBy}`)
       const { value, transfer } = packer.pack(text)
-      await ask({ type: 'items', packed: value }, transfer)
+      const before = taken
+      taken = ask({ type: 'items', packed: value }, transfer)
+      taken.catch(() => {}) // told by the next, or at the end
+      await before
     }
+    return { items, taken: () => taken }
   }
 
   /** A call whose items are kept: it is answered by an earlier one of the same name, or runs and is written down. */

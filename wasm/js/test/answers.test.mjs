@@ -24,9 +24,12 @@ function folder() {
   })
   return {
     files,
-    async *entries() { for (const name of [...files.keys()]) yield [name, handle(name)] },
+    async *keys() { yield* [...files.keys()] },
     async *values() { for (const name of [...files.keys()]) yield handle(name) },
-    getFileHandle: async name => handle(name),
+    getFileHandle: async (name, { create = false } = {}) => {
+      if (!create && !files.has(name)) throw new DOMException(name, 'NotFoundError')
+      return handle(name)
+    },
     removeEntry: async name => files.delete(name),
   }
 }
@@ -72,6 +75,10 @@ test('an answer is found by its name, and replaced', async () => {
   assert.deepEqual(await played(await answers.find('one')), ['{"n":11}\n'])
   assert.equal(dir.files.size, 2)
   assert.equal(await answers.find('one, by another build'), undefined)
+  const later = new Answers(async () => dir)
+  assert.deepEqual(await played(await later.find('two')), ['{"n":2}\n'], 'as it lay there')
+  dir.files.clear()
+  assert.equal(await later.find('two'), undefined, 'it was taken away meanwhile')
 })
 
 test('what is damaged or was not finished is none', async () => {
