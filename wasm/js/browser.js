@@ -62,7 +62,7 @@ class Remote {
     }
     this.#worker = worker
     this.#loaded = resolvers()
-    worker.postMessage({ type: 'load', ...this.#source })
+    worker.postMessage({ type: 'load', ...this.#source, keep: !!this.#options.keep })
   }
 
   /** Ends every call; the next one gets a new Worker. */

@@ -54,12 +54,12 @@ export class Service {
     }
   }
 
-  async #start(source) {
+  async #start({ keep, ...source }) {
     try {
       this.#module = await this.#load(source, text => this.fail(text))
       const { verbs, release } = this.#module
       this.#port.postMessage({ type: 'loaded', verbs, release })
-      void this.#answers.look()
+      if (keep) void this.#answers.look() // who keeps nothing has no folder made for it
     } catch (err) {
       this.fail(textOf(err))
     }
