@@ -4,6 +4,7 @@ import { squarify, type Box } from '../squarify.js'
 import { hue, shared } from '../styles.js'
 import type { Node } from '../tree.js'
 import { Part } from './part.js'
+import { Sized } from './sized.js'
 
 /** Boxes smaller than this, in pixels of area, are not drawn: nobody could hit them. */
 const LEAST = 240
@@ -27,16 +28,9 @@ export class SizeMap extends Part {
     .none { padding: 20px 12px; }
   `]
 
-  #observer = new ResizeObserver(() => this.requestUpdate())
-
-  override connectedCallback(): void {
-    super.connectedCallback()
-    this.#observer.observe(this)
-  }
-
-  override disconnectedCallback(): void {
-    super.disconnectedCallback()
-    this.#observer.disconnect()
+  constructor() {
+    super()
+    new Sized(this, () => this.requestUpdate())
   }
 
   override firstUpdated(): void {

@@ -1,4 +1,5 @@
 import { LitElement, css, html, type TemplateResult } from 'lit'
+import { Sized } from './sized.js'
 
 /** Browsers draw nothing below some 17 million pixels; a list that is longer is scrolled in larger steps. */
 const MAX_HEIGHT = 12_000_000
@@ -22,7 +23,6 @@ export class Rows extends LitElement {
   declare wide: number
   /** Kept, since asking for them makes a browser lay out all that has changed, at once. */
   #seen = { top: 0, height: 0 }
-  #observer = new ResizeObserver(() => this.#look())
 
   constructor() {
     super()
@@ -30,6 +30,7 @@ export class Rows extends LitElement {
     this.height = 24
     this.wide = 0
     this.row = () => html``
+    new Sized(this, () => this.#look())
   }
 
   protected override createRenderRoot(): this {
@@ -39,13 +40,11 @@ export class Rows extends LitElement {
   override connectedCallback(): void {
     super.connectedCallback()
     this.addEventListener('scroll', this.#look, { passive: true })
-    this.#observer.observe(this)
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback()
     this.removeEventListener('scroll', this.#look)
-    this.#observer.disconnect()
   }
 
   #look = (): void => {

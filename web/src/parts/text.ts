@@ -3,6 +3,7 @@ import { visible } from '../format.js'
 import { languageOf, paint } from '../highlight.js'
 import { shared } from '../styles.js'
 import { rowed } from './rows.js'
+import { Sized } from './sized.js'
 
 /** Characters of a line that are drawn; what is longer is no text that anybody reads. */
 const WIDEST = 4000
@@ -59,21 +60,11 @@ export class Hex extends LitElement {
   static override properties = { bytes: { attribute: false }, each: { state: true } }
   declare bytes: Uint8Array
   declare each: 8 | 16
-  #observer = new ResizeObserver(([entry]) => { this.each = entry!.contentRect.width < ROOM ? 8 : 16 })
 
   constructor() {
     super()
     this.each = 16
-  }
-
-  override connectedCallback(): void {
-    super.connectedCallback()
-    this.#observer.observe(this)
-  }
-
-  override disconnectedCallback(): void {
-    super.disconnectedCallback()
-    this.#observer.disconnect()
+    new Sized(this, width => { this.each = width < ROOM ? 8 : 16 })
   }
 
   static override styles = [shared, rowed, css`
