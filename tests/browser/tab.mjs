@@ -44,15 +44,21 @@ export class Tab {
     assert.ok(gone, `${selector} with "${text}" is still there`)
   }
 
+  /** In a task of the page's own, as a person's click comes. */
   async click(selector, text = '') {
     await this.see(selector, text)
-    await this.run((selector, text) => find(selector, text).click(), selector, text)
+    await this.run(async (selector, text) => {
+      const element = find(selector, text)
+      await new Promise(resolve => setTimeout(resolve))
+      element.click()
+    }, selector, text)
   }
 
   async type(selector, value) {
     await this.see(selector)
-    await this.run((selector, value) => {
+    await this.run(async (selector, value) => {
       const input = find(selector)
+      await new Promise(resolve => setTimeout(resolve))
       input.value = value
       input.dispatchEvent(new Event('input', { bubbles: true }))
     }, selector, value)

@@ -43,6 +43,8 @@ export class Tree {
   #nexts = new Int32Array(64)
   #totals = new Float64Array(64)
   #files = new Uint32Array(64)
+  /** how many children */
+  #counts = new Uint32Array(64)
   #hashes = new Int32Array(64)
   /** nodes by hash, each plus one; open addressing, at most half full */
   #table = new Int32Array(128)
@@ -132,6 +134,7 @@ export class Tree {
     if (this.#firsts[parent] === NONE) this.#firsts[parent] = node
     else this.#nexts[this.#lasts[parent]!] = node
     this.#lasts[parent] = node
+    this.#counts[parent]!++
     this.#enter(node)
     return node
   }
@@ -154,6 +157,7 @@ export class Tree {
     this.#nexts = doubled(this.#nexts)
     this.#totals = doubled(this.#totals)
     this.#files = doubled(this.#files)
+    this.#counts = doubled(this.#counts)
     this.#hashes = doubled(this.#hashes)
     this.#table = new Int32Array(2 * this.#table.length)
     for (let node = 1; node < this.#nodes - 1; node++) this.#enter(node)
@@ -220,12 +224,9 @@ export class Tree {
   #lists(of: number): Lists {
     const known = this.#known.get(of)
     if (known?.version === this.version) return known
-    const first = this.#firsts[of]!
     const nexts = this.#nexts
-    let n = 0
-    for (let node = first; node !== NONE; node = nexts[node]!) n++
-    const kids = new Int32Array(n)
-    for (let node = first, i = 0; i < n; node = nexts[node]!) kids[i++] = node
+    const kids = new Int32Array(this.#counts[of]!)
+    for (let node = this.#firsts[of]!, i = 0; node !== NONE; node = nexts[node]!) kids[i++] = node
     const lists = { version: this.version, kids, bySize: undefined }
     this.#known.set(of, lists)
     return lists
@@ -247,11 +248,11 @@ export class Tree {
     return sorted
   }
 
-  /** The n largest of some nodes, in one pass: what is smaller than the smallest of them is not kept. Those without bytes are left out. */
-  largest(nodes: Int32Array, n: number): Int32Array {
+  /** The n largest of the nodes that have more than a number of bytes, in one pass: what is smaller than the smallest of them is not kept. */
+  largest(nodes: Int32Array, n: number, than = 0): Int32Array {
     const totals = this.#totals
     let kept: number[] = []
-    let least = 0
+    let least = than
     for (let i = 0; i < nodes.length; i++) {
       const node = nodes[i]!
       if (totals[node]! <= least) continue

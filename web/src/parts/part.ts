@@ -10,6 +10,7 @@ export class Part extends LitElement {
   declare session: Session
   declare view: View
   #watched: Session | undefined
+  #drawn: View | undefined
   #pace = new Pace(() => this.requestUpdate())
 
   constructor() {
@@ -17,8 +18,15 @@ export class Part extends LitElement {
     this.view = FRESH
   }
 
+  /** What a new view shows is drawn in a task of its own: all parts in one would hold up the page. While files come in, Pace sees to that. */
+  protected override async scheduleUpdate(): Promise<void> {
+    if (this.#drawn !== this.view && !this.session.busy) await new Promise(resolve => setTimeout(resolve))
+    this.#drawn = this.view
+    super.scheduleUpdate()
+  }
+
   override willUpdate(): void {
-    if (this.#watched === this.session) return
+    if (this.#watched === this.session || !this.isConnected) return
     this.#watched?.removeEventListener('change', this.#changed)
     this.#watched = this.session
     this.#watched?.addEventListener('change', this.#changed)

@@ -248,7 +248,7 @@ export class Viewer extends Part {
 
   #folder(node: Node): TemplateResult {
     const { tree, number } = node
-    const kids = Array.from(tree.bySize(number).subarray(0, MOST), kid => tree.node(kid))
+    const kids = Array.from(tree.largest(tree.kids(number), MOST, -1), kid => tree.node(kid))
     if (kids.length === 0) return html`<p class="scroll dim">There is nothing in it.</p>`
     return html`<ul class="scroll kids" tabindex="0" role="list" aria-label="The largest in it">${kids.map(k => html`<li><span class="num">${bytes(k.total)}</span><span class="num dim">${percent(k.total, node.total)}</span>
       <button class="link clip ${k.item.type === 'whiteout' ? 'gone' : ''}" title=${k.item.type === 'whiteout' ? 'removed by this layer' : nothing} @click=${() => this.go({ path: k.path })}>${visible(k.name)}${k.isFolder ? '/' : ''}</button></li>`)}</ul>`
