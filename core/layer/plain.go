@@ -15,6 +15,8 @@ type plain interface {
 	io.ReadCloser
 	// rest is what has to be read for the whole blob to be read and so verified.
 	rest() io.Reader
+	// stored is what was not read yet of the blob itself.
+	stored() io.Reader
 }
 
 func openPlain(ctx context.Context, b content.Blob, o Options) (plain, error) {
@@ -61,6 +63,8 @@ func openOurs(ctx context.Context, b content.Blob, o Options) (plain, error) {
 }
 
 func (p ours) rest() io.Reader { return p.raw }
+
+func (p ours) stored() io.Reader { return p.raw }
 
 // hosted is decompressed by the host, as long as that understands it.
 type hosted struct {
@@ -141,16 +145,19 @@ func (p *hosted) rest() io.Reader {
 	if p.ours != nil {
 		return p.ours.rest()
 	}
-	return io.MultiReader(p, restOf{p})
+	return io.MultiReader(p, storedOf{p})
 }
 
-type restOf struct{ *hosted }
+func (p *hosted) stored() io.Reader { return storedOf{p} }
 
-func (r restOf) Read(b []byte) (int, error) {
-	if r.ours != nil {
-		return r.ours.rest().Read(b)
+// storedOf finds out whose it is when it is read: the host may have given up meanwhile.
+type storedOf struct{ *hosted }
+
+func (s storedOf) Read(b []byte) (int, error) {
+	if s.ours != nil {
+		return s.ours.stored().Read(b)
 	}
-	return r.raw.Read(b)
+	return s.raw.Read(b)
 }
 
 func (p *hosted) Close() error {

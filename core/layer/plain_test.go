@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/stevedore-oci/stevedore/core/content"
 	"github.com/stevedore-oci/stevedore/core/errs"
 	"github.com/stevedore-oci/stevedore/core/layer"
 )
@@ -143,4 +144,40 @@ func TestHostTellsWhatBroke(t *testing.T) {
 		_, err = r.Next()
 	}
 	require.Equal(t, errs.Network, errs.Of(err))
+}
+
+// flipped is a blob in which one bit is another one than when its digest was taken.
+type flipped struct {
+	blob
+	bit int
+}
+
+func (f flipped) Open(context.Context) (io.ReadCloser, error) {
+	b := bytes.Clone(f.blob)
+	b[f.bit/8] ^= 1 << (f.bit % 8)
+	return content.Verify(io.NopCloser(bytes.NewReader(b)), f.Descriptor())
+}
+
+// TestDamageIsTold: whatever a bit makes of a layer, it is the bytes that are wrong, and not the image.
+func TestDamageIsTold(t *testing.T) {
+	archive := pack(t, "a/ a/x=1 b=22 c>b d=444")
+	host := func(_ context.Context, r io.Reader) (io.ReadCloser, error) {
+		z, err := gzip.NewReader(r)
+		if err != nil {
+			return nil, errors.New("not for me")
+		}
+		z.Multistream(false)
+		return browserLike{z, r}, nil
+	}
+	for name, o := range map[string]layer.Options{"ours": {}, "the host's": {Gunzip: host}} {
+		for _, b := range []blob{archive, member(t, archive)} {
+			for at := range b {
+				r, err := layer.Open(t.Context(), flipped{b, 8*at + at%8}, o)
+				for err == nil {
+					_, err = r.Next()
+				}
+				require.Equal(t, errs.Verification, errs.Of(err), "%s, byte %d: %v", name, at, err)
+			}
+		}
+	}
 }

@@ -142,11 +142,20 @@ func (r *Reader) fail(index int, err error) error {
 		}
 		return errs.New(errs.Verification, r.subject, "is cut off in entry %d or right after it", r.next-1)
 	case errors.Is(err, tar.ErrHeader) && index == 0:
-		return errs.New(errs.Input, r.subject, "is not a tar archive, or entry 0 has a broken header")
+		return r.blame(errs.New(errs.Input, r.subject, "is not a tar archive, or entry 0 has a broken header"))
 	case errors.Is(err, tar.ErrHeader):
-		return errs.New(errs.Input, r.subject, "entry %d has a broken tar header", index)
+		return r.blame(errs.New(errs.Input, r.subject, "entry %d has a broken tar header", index))
 	}
-	return errs.New(errs.Input, r.subject, "entry %d: %w", index, err)
+	return r.blame(errs.New(errs.Input, r.subject, "entry %d: %w", index, err))
+}
+
+// blame reads the blob to its end: where its bytes are not those of its digest, what they mean says nothing about the image.
+func (r *Reader) blame(err error) error {
+	_, broken := io.CopyBuffer(io.Discard, paced{r.pace, r.plain.stored()}, make([]byte, quantum))
+	if errs.Of(broken) == errs.Verification {
+		return errs.Wrap(r.subject, broken)
+	}
+	return err
 }
 
 // quantum is the most bytes that are read between two yields.
