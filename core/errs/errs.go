@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Kind is the class of an error and its wire code.
@@ -60,12 +61,41 @@ type Error struct {
 	Hint    string // what to do about it; may be empty
 }
 
-// Error is "subject: message"; the kind is told by the exit status and the wire code.
+// Error is "subject: message", with the subjects of what was wrapped in between, each of them named once; the kind is told by the
+// exit status and the wire code.
 func (e *Error) Error() string {
-	if e.Subject == "" {
-		return e.Err.Error()
+	text := ""
+	for at := e; ; {
+		if at.Subject != "" && !e.names(at) {
+			text += at.Subject + ": "
+		}
+		next, ok := at.Err.(*Error)
+		if !ok {
+			return text + at.Err.Error()
+		}
+		at = next
 	}
-	return e.Subject + ": " + e.Err.Error()
+}
+
+// names reports whether another error of the chain tells the subject of one: one before it, or with more words one after it.
+func (e *Error) names(one *Error) bool {
+	before := true
+	for x := e; x != nil; x, _ = x.Err.(*Error) {
+		if x == one {
+			before = false
+		} else if (before || x.Subject != one.Subject) && tells(x.Subject, one.Subject) {
+			return true
+		}
+	}
+	return false
+}
+
+// tells reports whether who reads one subject has read another: "layer sha256:1" tells "sha256:1", and "oci:a:v1" tells "oci:a".
+func tells(longer, subject string) bool {
+	if !strings.HasPrefix(longer, subject) {
+		return strings.HasSuffix(longer, " "+subject)
+	}
+	return len(longer) == len(subject) || strings.IndexByte(":@/", longer[len(subject)]) >= 0
 }
 
 // Unwrap returns what was wrong.

@@ -1,11 +1,9 @@
 package archive
 
 import (
-	"cmp"
 	"context"
 	"io"
 	"io/fs"
-	"slices"
 	"strings"
 
 	"github.com/stevedore-oci/stevedore/core/errs"
@@ -114,12 +112,7 @@ func (d *Dir) List(_ context.Context, name string) ([]fsys.Entry, error) {
 	if len(seen) == 0 && name != "." {
 		return nil, &fs.PathError{Op: "list", Path: name, Err: fs.ErrNotExist}
 	}
-	out := make([]fsys.Entry, 0, len(seen))
-	for _, e := range seen {
-		out = append(out, e)
-	}
-	slices.SortFunc(out, func(a, b fsys.Entry) int { return cmp.Compare(a.Name, b.Name) })
-	return out, nil
+	return fsys.Sorted(seen), nil
 }
 
 // has says whether the archive has an entry of that name.

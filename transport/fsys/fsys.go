@@ -6,6 +6,8 @@ import (
 	"context"
 	"io"
 	"io/fs"
+	"maps"
+	"slices"
 )
 
 // Host opens what a user names: a path in the form of the platform, relative or absolute. Errors wrap fs.ErrNotExist,
@@ -29,6 +31,15 @@ type Entry struct {
 	Name string // one component
 	Dir  bool
 	Size int64 // bytes, 0 for a directory
+}
+
+// Sorted is the list of a directory of which each entry was found by its name, in the order of the names.
+func Sorted(found map[string]Entry) []Entry {
+	list := make([]Entry, 0, len(found))
+	for _, name := range slices.Sorted(maps.Keys(found)) {
+		list = append(list, found[name])
+	}
+	return list
 }
 
 // Dir is a directory that cannot be left: names are slash-separated, relative and satisfy [fs.ValidPath], and a symbolic

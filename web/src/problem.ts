@@ -36,19 +36,10 @@ const HINTS: Record<string, string> = {
   rate_limited: 'Try again later.',
 }
 
-/** A message without the subjects that it names once more: each part of the module puts its own in front. */
-export function once(message: string): string {
-  const parts = message.split(': ')
-  const last = parts.pop()!
-  const about = (longer: string, part: string) => longer === part || longer.endsWith(` ${part}`) || [':', '@', '/'].some(mark => longer.startsWith(part + mark))
-  const kept = parts.filter((part, i) => !parts.slice(0, i).some(earlier => about(earlier, part)) && !parts.slice(i + 1).some(later => later !== part && about(later, part)))
-  return [...kept, last].join(': ')
-}
-
 export function problemOf(err: unknown): Problem {
   if (err instanceof StevedoreError) {
-    if (byRelay(err.kind, err.message)) return { kind: err.kind, title: 'The server of this page does not ask that registry.', message: once(err.message), hint: err.hint }
-    return { kind: err.kind, title: TITLES[err.kind] ?? TITLES.internal!, message: once(err.message), hint: err.hint || (HINTS[err.kind] ?? '') }
+    if (byRelay(err.kind, err.message)) return { kind: err.kind, title: 'The server of this page does not ask that registry.', message: err.message, hint: err.hint }
+    return { kind: err.kind, title: TITLES[err.kind] ?? TITLES.internal!, message: err.message, hint: err.hint || (HINTS[err.kind] ?? '') }
   }
   const message = err instanceof Error ? err.message : String(err)
   return { kind: 'internal', title: TITLES.internal!, message, hint: HINTS.internal! }

@@ -6,7 +6,7 @@ import { Copying } from './copying.js'
 import { build, engine, type BrowserOptions, type Engine } from './engine.js'
 import type { Subject } from './loader.js'
 import type { Batch } from './packer.js'
-import { once, type Problem, problemOf } from './problem.js'
+import { type Problem, problemOf } from './problem.js'
 import { type Kind, MERGED, Recorder } from './record.js'
 import { Records } from './records.js'
 import { Slices } from './slice.js'
@@ -262,7 +262,7 @@ export class Session extends EventTarget {
       // all that the items depend on
       ...(build && !this.subject?.unkept && { keepAs: `layers with entries and files of ${digest}, by ${build}`, renew, onKept: () => { this.earlier = 'kept' } }),
       onEvent: ({ kind, subject, done, message }) => {
-        if (kind === 'warning' || kind === 'retry') this.warnings.push(once(message ?? ''))
+        if (kind === 'warning' || kind === 'retry') this.warnings.push(message ?? '')
         const layer = byDigest.get(subject ?? '')
         if (layer && done !== undefined) layer.read = done
         this.changed()

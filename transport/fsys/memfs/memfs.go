@@ -3,12 +3,10 @@
 package memfs
 
 import (
-	"cmp"
 	"context"
 	"io"
 	"io/fs"
 	"path"
-	"slices"
 	"strings"
 	"sync"
 
@@ -125,12 +123,7 @@ func (f *FS) List(_ context.Context, name string) ([]fsys.Entry, error) {
 	if len(seen) == 0 && name != "." {
 		return nil, &fs.PathError{Op: "list", Path: name, Err: fs.ErrNotExist}
 	}
-	out := make([]fsys.Entry, 0, len(seen))
-	for _, e := range seen {
-		out = append(out, e)
-	}
-	slices.SortFunc(out, func(a, b fsys.Entry) int { return cmp.Compare(a.Name, b.Name) })
-	return out, nil
+	return fsys.Sorted(seen), nil
 }
 
 // Close does nothing.

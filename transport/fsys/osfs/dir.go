@@ -1,7 +1,6 @@
 package osfs
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -52,26 +51,26 @@ func (d *Dir) List(ctx context.Context, name string) ([]fsys.Entry, error) {
 		return nil, inside(err)
 	}
 	defer func() { _ = f.Close() }()
-	names, err := f.ReadDir(-1)
+	names, err := f.Readdirnames(-1)
 	if err != nil {
 		return nil, at("list", name, err)
 	}
+	slices.Sort(names)
 	out := make([]fsys.Entry, 0, len(names))
 	for _, n := range names {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		info, err := d.root.Stat(path.Join(name, n.Name()))
+		info, err := d.root.Stat(path.Join(name, n))
 		switch {
 		case err != nil:
 			continue
 		case info.IsDir():
-			out = append(out, fsys.Entry{Name: n.Name(), Dir: true})
+			out = append(out, fsys.Entry{Name: n, Dir: true})
 		case info.Mode().IsRegular():
-			out = append(out, fsys.Entry{Name: n.Name(), Size: info.Size()})
+			out = append(out, fsys.Entry{Name: n, Size: info.Size()})
 		}
 	}
-	slices.SortFunc(out, func(a, b fsys.Entry) int { return cmp.Compare(a.Name, b.Name) })
 	return out, nil
 }
 

@@ -5,12 +5,10 @@
 package webfs
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"io/fs"
 	"path"
-	"slices"
 	"strings"
 	"syscall/js"
 
@@ -137,12 +135,7 @@ func (d *dir) List(_ context.Context, name string) ([]fsys.Entry, error) {
 	if len(seen) == 0 && name != "." {
 		return nil, &fs.PathError{Op: "list", Path: name, Err: fs.ErrNotExist}
 	}
-	out := make([]fsys.Entry, 0, len(seen))
-	for _, e := range seen {
-		out = append(out, e)
-	}
-	slices.SortFunc(out, func(a, b fsys.Entry) int { return cmp.Compare(a.Name, b.Name) })
-	return out, nil
+	return fsys.Sorted(seen), nil
 }
 
 func (d *dir) Close() error { return nil }
