@@ -1,7 +1,9 @@
 // A browser that does one thing with the page for each line of standard input, and prints the milliseconds it took:
-//   page.mjs URL cold|warm|example|FILE summary|tree|again
+//   page.mjs URL cold|warm|example|FILE summary|tree|again|longest
 // cold is the page in a browser that has never seen it, warm once more; the others end when the summary is there, or all of the tree:
 // drawn, of an image that was never read, or again, of one that was. Images are opened in a page that opened nothing before.
+// longest is how long the page's own thread was busy at a time at most until all was read and checked, in the words of the browser's
+// observer of long tasks, which tells those of 50 ms and more: 50 is none.
 
 import process from 'node:process'
 import { createInterface } from 'node:readline'
@@ -64,6 +66,18 @@ const rounds = {
     await tab.run(() => { globalThis.start = performance.now(); find('#example').click() })
     return over(tab, await tab.run(reached, until, await tab.run(() => globalThis.start)))
   },
+  async longest(tab) {
+    await tab.goto('about:blank')
+    await seen(tab)
+    await unread(tab)
+    await tab.run(() => {
+      globalThis.longest = 50
+      new PerformanceObserver(list => { for (const { duration } of list.getEntries()) globalThis.longest = Math.max(globalThis.longest, duration) }).observe({ type: 'longtask' })
+    })
+    await tab.driver.choose('#file', what)
+    await tab.read('done', 300_000)
+    return tab.run(() => globalThis.longest)
+  },
   async file(tab) {
     await tab.goto('about:blank')
     await seen(tab)
@@ -77,7 +91,7 @@ const rounds = {
 }
 
 const tab = what === 'cold' ? undefined : await Tab.open('chromium')
-const round = rounds[what] ?? rounds.file
+const round = rounds[what] ?? rounds[until] ?? rounds.file
 if (until === 'again') {
   await round(tab)
   await tab.run(() => new Promise(resolve => setTimeout(resolve, 1000))) // it is kept a moment later
