@@ -17,7 +17,7 @@ var pageGroup = group{
 	title: "The inspector page",
 	intro: "`stevedore web` in headless Chromium. Cold is the first visit of a browser that was just started, warm one more visit. The file is an image of about 125 MB " +
 		"(an OCI archive of gzipped layers) that is chosen from the disk; the native rows read the same file, and dive, which has no OCI archives, the same image as `docker save` writes it, " +
-		"uncompressed. Images are chosen two seconds after the page is ready, when its module has loaded and has read an image that was made up for that. On a second visit the files are shown as the first one found them, " +
+		"uncompressed. Images are chosen two seconds after the page is ready, or as soon as its module has loaded and has read an image that was made up for that: who is quicker waits up to a tenth of a second longer. On a second visit the files are shown as the first one found them, " +
 		"while the file is checked. Nothing is uploaded anywhere.",
 	limits: "zlib and SHA-256 in WebAssembly, on the one thread of a Worker, which take as long as all that the native binary does for such an image; and that the browser compiles the module's code anew in each visit: as far as it can while nobody has chosen an image, by reading a made-up one.",
 	tables: func(ctx context.Context, e *env) ([]table, error) {

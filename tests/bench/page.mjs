@@ -33,10 +33,11 @@ async function ready(tab) {
   return tab.run(() => performance.now())
 }
 
-/** Two seconds of looking at the page, before somebody has found a file to choose: its module loads meanwhile. */
+/** Two seconds of looking at the page, before somebody has found a file to choose, or until it has read the image that nobody sees. */
 async function seen(tab) {
   await ready(tab)
   await tab.run(() => new Promise(resolve => setTimeout(resolve, 2000)))
+  await tab.run(async () => { while (document.querySelectorAll('stevedore-inspector').length > 1) await new Promise(resolve => setTimeout(resolve, 50)) })
 }
 
 /** What was waited for is not the end of the work: nobody else's turn comes before that. */
