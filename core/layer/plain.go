@@ -13,10 +13,8 @@ import (
 // plain is the decompressed content of a blob.
 type plain interface {
 	io.ReadCloser
-	// rest is what has to be read for the whole blob to be read and so verified.
+	// rest is what was not read yet of the blob, as stored: at its end the blob is verified.
 	rest() io.Reader
-	// stored is what was not read yet of the blob itself.
-	stored() io.Reader
 }
 
 func openPlain(ctx context.Context, b content.Blob, o Options) (plain, error) {
@@ -63,8 +61,6 @@ func openOurs(ctx context.Context, b content.Blob, o Options) (plain, error) {
 }
 
 func (p ours) rest() io.Reader { return p.raw }
-
-func (p ours) stored() io.Reader { return p.raw }
 
 // hosted is decompressed by the host, as long as that understands it.
 type hosted struct {
@@ -140,24 +136,11 @@ func (p *hosted) giveUp() error {
 	return err
 }
 
-// rest is what the host has not decompressed yet, and then what follows that in the blob.
 func (p *hosted) rest() io.Reader {
 	if p.ours != nil {
 		return p.ours.rest()
 	}
-	return io.MultiReader(p, storedOf{p})
-}
-
-func (p *hosted) stored() io.Reader { return storedOf{p} }
-
-// storedOf finds out whose it is when it is read: the host may have given up meanwhile.
-type storedOf struct{ *hosted }
-
-func (s storedOf) Read(b []byte) (int, error) {
-	if s.ours != nil {
-		return s.ours.stored().Read(b)
-	}
-	return s.raw.Read(b)
+	return p.raw
 }
 
 func (p *hosted) Close() error {

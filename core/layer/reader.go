@@ -72,10 +72,10 @@ func (r *Reader) Next() (Entry, error) {
 		r.head = h
 		r.next++
 		if r.next > maxEntries {
-			return Entry{}, errs.New(errs.Input, r.subject, "has more than %d entries", maxEntries)
+			return Entry{}, r.blame(errs.New(errs.Input, r.subject, "has more than %d entries", maxEntries))
 		}
 		if len(h.Name) > maxPath || len(h.Linkname) > maxPath {
-			return Entry{}, errs.New(errs.Input, r.subject, "entry %d has a name of more than %d bytes", index, maxPath)
+			return Entry{}, r.blame(errs.New(errs.Input, r.subject, "entry %d has a name of more than %d bytes", index, maxPath))
 		}
 		if e, ok := entryOf(h, index); ok {
 			return e, nil
@@ -132,10 +132,9 @@ func (r *Reader) drain() error {
 }
 
 func (r *Reader) fail(index int, err error) error {
-	if k := errs.Of(err); k != errs.Internal {
-		return errs.Wrap(r.subject, err)
-	}
 	switch {
+	case errs.Of(err) != errs.Internal:
+		return r.blame(errs.Wrap(r.subject, err))
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		if r.next == 0 {
 			return errs.New(errs.Verification, r.subject, "is cut off before its first entry")
@@ -149,11 +148,14 @@ func (r *Reader) fail(index int, err error) error {
 	return r.blame(errs.New(errs.Input, r.subject, "entry %d: %w", index, err))
 }
 
-// blame reads the blob to its end: where its bytes are not those of its digest, what they mean says nothing about the image.
+// blame reads the blob to its end where its content is wrong: if its bytes are not those of its digest, what they mean says
+// nothing about the image.
 func (r *Reader) blame(err error) error {
-	_, broken := io.CopyBuffer(io.Discard, paced{r.pace, r.plain.stored()}, make([]byte, quantum))
-	if errs.Of(broken) == errs.Verification {
-		return errs.Wrap(r.subject, broken)
+	if errs.Of(err) != errs.Input {
+		return err
+	}
+	if broken := r.Finish(); errs.Of(broken) == errs.Verification {
+		return broken
 	}
 	return err
 }
